@@ -1,0 +1,31 @@
+"""`check`: every problem of source/ and kernels/, without building."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from warpdeck import workspace
+from warpdeck.model import Problem
+from warpdeck.progress import Reporter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--allow-stale", action="store_true", help="take missing and stale receipts for no problem"
+    )
+
+
+def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
+    """Read, lint and render everything; write nothing."""
+    reporter = Reporter()
+    found, problems = workspace.read(root, allow_stale=arguments.allow_stale)
+    if found is None:
+        return problems
+    topics = [topic.name for topic in found.source.topics]
+    notes, rendering = found.render(topics, found.source.project.languages, reporter)
+    problems += rendering
+    if not problems:
+        print(f"ok: {len(notes)} notes, {len(found.kernels)} kernels")
+    return problems

@@ -1,0 +1,148 @@
+"""`new`: begin a topic, a note or a kernel.
+
+Owns: the first lines of each. Existing text is never changed, only added to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from warpdeck import atomic, ledger
+from warpdeck.files import read_text
+from warpdeck.lockfile import LOCK
+from warpdeck.model import Kind, Location, Problem, UsageError, WarpdeckError
+from warpdeck.parse import Source, parse_source
+from warpdeck.snippets import did_you_mean
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CITE = "[@KEY#SECTION]"
+_BODIES: Mapping[Kind, str] = {
+    Kind.QUESTION: "**The answer first.** Then why, the number, the trade-off.",
+    Kind.REVERSE: "The short answer.\n\n---\n\nWhy.",
+    Kind.CLOZE: "A sentence with a {{c1::blank}} and {{c2::another::a hint}}.",
+    Kind.TYPE: "exactText\n\n---\n\nWhy.",
+    Kind.CODE: "```cuda\n{{#include FILE.cu:ANCHOR}}\n```\n\nWhat to say while writing it.",
+    Kind.BUG: "```cuda\n{{#bug KERNEL:BUG}}\n```\n\n---\n\n{{#seen KERNEL:BUG}}\n\nWhy, and the fix.",
+    Kind.OUTPUT: "```cuda\n{{#include FILE.cu:ANCHOR}}\n```\n\n---\n\n"
+    "```text\n{{#output KERNEL:OUTPUT}}\n```\n\nWhy.",
+    Kind.LADDER: "```cuda\n{{#include FILE.cu:ANCHOR}}\n```\n\nWhat it removes, what limits it now.",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    things = parser.add_subparsers(title="what to begin", metavar="WHAT", required=True)
+    topic = things.add_parser("topic", help="a folder of source/ with a file per language")
+    topic.add_argument("name", help="lower-case letters, digits and `-`")
+    topic.set_defaults(begin=_topic)
+    note = things.add_parser("note", help="a section at the end of a topic, in each language")
+    note.add_argument("topic")
+    note.add_argument("id", help="never to change: topic-what-it-asks")
+    note.add_argument("--kind", default="question", choices=[kind.value for kind in Kind])
+    note.set_defaults(begin=_note)
+    kernel = things.add_parser("kernel", help="a folder of kernels/ with a program that passes")
+    kernel.add_argument("name", help="lower-case letters and digits")
+    kernel.set_defaults(begin=_kernel)
+
+
+def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
+    """Write the first lines of what was asked for."""
+    written: dict[Path, bytes] = arguments.begin(arguments, root)
+    atomic.replace_all(written)
+    for path in written:
+        print(path.relative_to(root).as_posix())
+    return []
+
+
+def _topic(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
+    source = _source(root)
+    name = _checked(arguments.name)
+    folder = root / "source" / name
+    _must_be_free(folder, root)
+    order = max((topic.order for topic in source.topics), default=0) + 1
+    title = name.replace("-", " ").capitalize()
+    languages = source.project.languages
+    decks = "".join(
+        f'  {code}: "{source.project.name} {code}::{order:02} {title}"\n' for code in languages
+    )
+    lines = f"# A deck name is fixed for ever once it was published.\ndeck:\n{decks}order: {order}\n"
+    texts = {folder / f"{code}.md": f"---\ntags: [{name}]\n---\n# {title}\n" for code in languages}
+    texts[folder / "topic.yml"] = lines
+    return {path: text.encode() for path, text in texts.items()}
+
+
+def _note(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
+    source = _source(root)
+    names = [topic.name for topic in source.topics]
+    if arguments.topic not in names:
+        hint = did_you_mean(arguments.topic, names) or "Begin it with `new topic`."
+        raise UsageError(f"unknown topic '{arguments.topic}'. {hint}")
+    note_id = _checked(arguments.id)
+    _must_be_unused(note_id, source, root)
+    kind = Kind(arguments.kind)
+    classes = "" if kind is Kind.QUESTION else f" .{kind.value}"
+    heading = "" if kind is Kind.CLOZE else "The question? "
+    section = f"\n## {heading}{{#{note_id}{classes} .level-1}}\n\n{_BODIES[kind]}\n\n{_CITE}\n"
+    written = {}
+    for language in source.project.languages:
+        path = root / "source" / arguments.topic / f"{language}.md"
+        text, problems = read_text(path, path.relative_to(root).as_posix())
+        if problems:
+            raise WarpdeckError(*problems)
+        written[path] = (text.rstrip("\n") + "\n" + section).encode()
+    return written
+
+
+def _kernel(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
+    name = _checked(arguments.name)
+    if "-" in name:
+        raise UsageError("a kernel's name is also a C++ name: write it without `-`")
+    folder = root / "kernels" / name
+    _must_be_free(folder, root)
+    templates = files("warpdeck") / "templates"
+    return {
+        folder / f"{name}.cu": _filled(templates / "kernel.cu", name),
+        folder / "kernel.yml": _filled(templates / "kernel.yml", name),
+    }
+
+
+def _filled(template, name: str) -> bytes:  # type: ignore[no-untyped-def]
+    return str(template.read_text("utf-8")).replace("NAME", name).encode()
+
+
+def _source(root: Path) -> Source:
+    """Return the source; problems that leave it readable are for `check` to tell."""
+    source, problems = parse_source(root)
+    if source is None:
+        raise WarpdeckError(*problems)
+    return source
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"'{name}' is no name: use lower-case letters, digits and single `-`")
+    return name
+
+
+def _must_be_free(folder: Path, root: Path) -> None:
+    if folder.exists():
+        at = Location(folder.relative_to(root).as_posix())
+        raise WarpdeckError(Problem(at, "exists", "this exists already", "Choose another name."))
+
+
+def _must_be_unused(note_id: str, source: Source, root: Path) -> None:
+    for note in source.notes:
+        if note.id == note_id:
+            raise WarpdeckError(
+                Problem(note.at, "duplicate-id", f"id '{note_id}' is taken", "Choose another.")
+            )
+    for entry in ledger.load(root / LOCK).notes.values():
+        if entry.id == note_id:
+            message = f"id '{note_id}' belonged to a note that left the deck"
+            raise WarpdeckError(
+                Problem(Location(LOCK), "id-retired", message, "Choose another: ids are for ever.")
+            )

@@ -1,0 +1,413 @@
+"""The types that the modules exchange.
+
+Owns: plain, frozen data. Must not know: any library, any file, any rule.
+
+Anki's words are used throughout (note, card, note type, template, field, deck);
+CUDA's for kernels. `Model`, genanki's word for a note type, stays inside package.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a file on disk, 1-based, the path relative to the project's root."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        """Return `path:line:column`, which editors make clickable."""
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something that the author must mend; it prints as one line."""
+
+    at: Location
+    rule: str
+    """Short name of the rule, for tests and for grouping: `unknown-anchor`."""
+    message: str
+    """What is wrong, a sentence without its full stop."""
+    hint: str
+    """How to mend it, a sentence."""
+
+    def __str__(self) -> str:
+        """Return `file:line:column: what is wrong. How to mend it`."""
+        return f"{self.at}: {self.message}. {self.hint}"
+
+
+class WarpdeckError(Exception):
+    """Carries problems to the command line, which prints them all and exits with 1."""
+
+    def __init__(self, *problems: Problem) -> None:
+        """Collect `problems`, at least one."""
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(sorted(problems))
+
+
+class UsageError(Exception):
+    """Arguments that name nothing; the command line exits with 2."""
+
+
+class Kind(str, Enum):
+    """What a note asks of the learner; the class on its heading."""
+
+    QUESTION = "question"
+    REVERSE = "reverse"
+    CLOZE = "cloze"
+    TYPE = "type"
+    CODE = "code"
+    BUG = "bug"
+    OUTPUT = "output"
+    LADDER = "ladder"
+
+
+# --- source ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """source/project.yml: what makes these decks this project's and no other's."""
+
+    name: str
+    """Part of every GUID, so fixed for ever."""
+    languages: tuple[str, ...]
+    answer_words: int
+    """Most words of prose in an answer; 0 is no limit."""
+    code_columns: int
+    """Most columns of a code line; 0 is no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """source/<topic>/topic.yml."""
+
+    name: str
+    """The folder's name."""
+    decks: tuple[tuple[str, str], ...]
+    """(language, deck name) pairs; a deck name is fixed for ever: Anki matches decks by it."""
+    order: int
+    description: tuple[tuple[str, str], ...]
+    """(language, sentence) pairs for the report; never shipped, it would overwrite the user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One document of source/references.yml."""
+
+    key: str
+    title: str
+    url: str
+    edition: str
+    checked: str
+    """ISO date on which the document was last read for this deck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """`[@key#section]`."""
+
+    key: str
+    section: str
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """`{{#name argument}}`: something that the build fills in."""
+
+    name: str
+    argument: str
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """`{{#blank cN text}}`: text to hide in the code above it."""
+
+    ordinal: int
+    """Cloze number, from 1."""
+    occurrence: int | None
+    """Which occurrence to hide, from 1; 0 is all of them, None the only one."""
+    text: str
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A fenced code block of a note, lifted out before Markdown could touch its text."""
+
+    language: str
+    """The first word of the info string, lower case; may be empty."""
+    classes: tuple[str, ...]
+    """`sketch` and the like from the info string."""
+    code: str
+    """The text as written; empty where `source` gives it."""
+    source: Directive | None
+    """The directive that gives the code."""
+    blanks: tuple[Blank, ...]
+    at: Location
+    """The opening fence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One `##` section of source/<topic>/<language>.md, parsed and not yet rendered.
+
+    In `heading`, `front` and `back` our own marks are tokens (see markup.py); all three have
+    as many lines as in the file, so that a position in them is one in the file.
+    """
+
+    id: str
+    topic: str
+    language: str
+    kind: Kind
+    level: int
+    """1 to 3, 0 where the author gave none."""
+    heading: str
+    """Markdown of the question."""
+    front: str
+    """Markdown before the `---`; empty where there is none."""
+    back: str
+    """Markdown after the `---`, or all of the body where there is none."""
+    divided: bool
+    """Whether there is a `---`."""
+    fences: tuple[Fence, ...]
+    directives: tuple[Directive, ...]
+    citations: tuple[Citation, ...]
+    ordinals: tuple[int, ...]
+    """Cloze numbers in use, from 1, sorted."""
+    tags: tuple[str, ...]
+    retired: bool
+    at: Location
+    """The heading."""
+    front_line: int
+    """Line in the file of the first line of `front`."""
+    back_line: int
+    """Line in the file of the first line of `back`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A region of a file under kernels/, exactly as it stands there."""
+
+    path: str
+    """Relative to kernels/, with `/`."""
+    anchor: str
+    code: str
+
+
+# --- kernels ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One exact replacement: `find` occurs exactly once in the region it is applied to."""
+
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True, slots=True)
+class BugSpec:
+    """A named way to break a verified version (kernel.yml, `bugs`)."""
+
+    id: str
+    version: str
+    edits: tuple[Edit, ...]
+    expect: str
+    """The detector that must catch it: compare, memcheck, racecheck, initcheck, synccheck, time."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """A program whose captured stdout is a card's answer (kernel.yml, `outputs`)."""
+
+    id: str
+    file: str
+    """File name beside kernel.yml."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """One version of the ladder, in ladder order (kernel.yml, `steps`)."""
+
+    name: str
+    anchor: str
+    labels: tuple[tuple[str, str], ...]
+    """(language, a few words for charts) pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """kernels/<op>/kernel.yml: everything about an operation that is not code."""
+
+    name: str
+    file: str
+    flags: tuple[str, ...]
+    limit: str
+    """Name of the step that is the bound which the others are measured against."""
+    shape: tuple[int, ...]
+    """The shape whose figures the cards show."""
+    steps: tuple[StepSpec, ...]
+    bugs: tuple[BugSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Spread of repeated timed launches, in microseconds."""
+
+    median: float
+    min: float
+    max: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One shape of one version, checked, and timed where the shape is large enough."""
+
+    shape: tuple[int, ...]
+    seed: int
+    max_error: float
+    tolerance: float
+    time_us: Timing | None = None
+    gb_per_s: float | None = None
+    ratio_to_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One verified version of a kernel."""
+
+    name: str
+    anchor: str
+    cases: tuple[Case, ...]
+    sanitizers: tuple[tuple[str, str], ...]
+    """(tool, `pass` or its message) pairs for memcheck, racecheck, initcheck, synccheck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A broken variant and what really happened when it ran."""
+
+    id: str
+    version: str
+    detector: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a program really printed."""
+
+    id: str
+    stdout: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """kernels/<op>/receipts/<gpu>.json: what a run on a GPU proved, and of which source."""
+
+    kernel: str
+    gpu: str
+    driver: str
+    nvcc: str
+    flags: tuple[str, ...]
+    date: str
+    source_sha256: str
+    versions: tuple[Version, ...]
+    bugs: tuple[Bug, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+
+# --- decks -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CardTemplate:
+    """A card template of a note type; `id` never changes, so a rename stays clean in Anki."""
+
+    id: int
+    name: str
+    front: str
+    back: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a note type; `id` never changes, so a rename stays clean in Anki."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteType:
+    """A note type as Anki stores it; fields and templates are frozen from version 1 on."""
+
+    id: int
+    name: str
+    fields: tuple[Field, ...]
+    templates: tuple[CardTemplate, ...]
+    css: str
+    cloze: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedNote:
+    """A note ready for Anki, not yet stamped: everything that a learner will see of it."""
+
+    guid: str
+    id: str
+    language: str
+    topic: str
+    kind: str
+    note_type: int
+    """Id of its note type."""
+    fields: tuple[str, ...]
+    """HTML, one for each field of the note type, in order."""
+    tags: tuple[str, ...]
+    """Sorted."""
+    ordinals: tuple[int, ...]
+    """0-based ordinals of the cards that this note makes (cloze 1 is 0); sorted, never empty."""
+    question: str
+    """Plain text, one line: names the note in the ledger and in messages."""
+    at: Location
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StampedNote:
+    """A rendered note with the ids and times under which Anki will know it."""
+
+    note: RenderedNote
+    note_id: int
+    """Milliseconds since 1970, in the past; the cards' ids are note_id + 1 + ordinal."""
+    mod: int
+    """Seconds since 1970; strictly greater at each change, else Anki skips the update."""
+    due: int
+    """Position among new cards, assigned once."""
+
+
+@dataclass(frozen=True, slots=True)
+class StampedNoteType:
+    """A note type with its modification time, in seconds since 1970."""
+
+    note_type: NoteType
+    mod: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deck:
+    """A deck and the notes whose cards go into it."""
+
+    name: str
+    notes: tuple[StampedNote, ...] = field(default=())

@@ -1,0 +1,488 @@
+"""source/ files become notes.
+
+Owns: the source format (source/README.md): front matter, notes, headings, fences, where a
+card turns. Must not know kernels, HTML, Anki, or whether what a note names exists: that is
+for lint.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from warpdeck import markup, yamlfile
+from warpdeck.files import read_text
+from warpdeck.model import (
+    Blank,
+    Directive,
+    Fence,
+    Kind,
+    Location,
+    Note,
+    Problem,
+    Project,
+    Reference,
+    Topic,
+)
+from warpdeck.snippets import did_you_mean
+
+KIND_CLASSES = {kind.value: kind for kind in Kind if kind is not Kind.QUESTION}
+LEVEL_CLASSES = {"level-1": 1, "level-2": 2, "level-3": 3}
+_CLASSES = (*KIND_CLASSES, *LEVEL_CLASSES, "retired")
+FENCE_LANGUAGE = "wdfence"
+"""The language under which a lifted fence goes through Markdown; its text is its number."""
+
+_FENCE = re.compile(
+    r"^(?P<prefix>[ \t>]*(?:[-*+] +|\d+[.)] +)?)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$"
+)
+_HEADING = re.compile(r"^##(?!#)[ \t]*(?P<text>.*?)[ \t]*$")
+_ATTRIBUTES = re.compile(r"\{(?P<attributes>[^{}]*)\}$")
+_ATTRIBUTE = re.compile(
+    r'#(?P<id>\S+)|\.(?P<class>\S+)|(?P<key>[\w-]+)="(?P<value>[^"]*)"|(?P<bad>\S+)'
+)
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_TAG = re.compile(r'[^\s"]+')
+_BLANK = re.compile(r"c(?P<number>\d+)\s+(?:@(?P<which>\d+|all)\s+)?(?P<text>.+)")
+_FENCE_DIRECTIVE = re.compile(r"^\s*\{\{#([\w-]+)[ \t]+(.*)\}\}\s*$")
+BLANK_DIRECTIVE = "blank"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All of source/, parsed."""
+
+    project: Project
+    topics: tuple[Topic, ...]
+    """In deck order."""
+    references: tuple[Reference, ...]
+    notes: tuple[Note, ...]
+    """Topic by topic, language by language, in file order."""
+
+
+def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
+    """Read everything under `root`/source.
+
+    Returns what could be read, None where project.yml or a topic could not, and every
+    problem of every file.
+    """
+    source = root / "source"
+    project, problems = _project(source)
+    references, found = _references(source)
+    problems += found
+    topics: list[Topic] = []
+    notes: list[Note] = []
+    for folder in _topic_folders(source):
+        topic, found = _topic(folder, project)
+        problems += found
+        for language in project.languages if project else ():
+            path = folder / f"{language}.md"
+            parsed, found = parse_file(path, _shown(path, root), folder.name, language)
+            problems += found
+            notes += parsed
+        if topic:
+            topics.append(topic)
+    if project is None or references is None:
+        return None, problems
+    if not topics and not problems:
+        at = Location("source")
+        problems.append(
+            Problem(
+                at, "no-topic", "there is no topic", "Make one: `uv run build.py new topic NAME`."
+            )
+        )
+    topics.sort(key=lambda topic: (topic.order, topic.name))
+    rank = {topic.name: n for n, topic in enumerate(topics)}
+    notes.sort(key=lambda note: rank.get(note.topic, len(rank)))
+    return Source(project, tuple(topics), references, tuple(notes)), problems
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _topic_folders(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return []
+    return sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] not in "._")
+
+
+def _project(source: Path) -> tuple[Project | None, list[Problem]]:
+    found, problems = yamlfile.load(source / "project.yml", "source/project.yml", "project")
+    if found is None:
+        return None, problems
+    data = found.data
+    project = Project(
+        name=data["name"],
+        languages=tuple(data["languages"]),
+        answer_words=data.get("answer_words", 0),
+        code_columns=data.get("code_columns", 0),
+    )
+    return project, []
+
+
+def _references(source: Path) -> tuple[tuple[Reference, ...] | None, list[Problem]]:
+    found, problems = yamlfile.load(
+        source / "references.yml", "source/references.yml", "references"
+    )
+    if found is None:
+        return None, problems
+    return tuple(
+        Reference(key, entry["title"], entry["url"], entry.get("edition", ""), entry["checked"])
+        for key, entry in found.data.items()
+    ), []
+
+
+def _topic(folder: Path, project: Project | None) -> tuple[Topic | None, list[Problem]]:
+    shown = f"source/{folder.name}/topic.yml"
+    found, problems = yamlfile.load(folder / "topic.yml", shown, "topic")
+    if found is None:
+        return None, problems
+    for language in project.languages if project else ():
+        if language not in found.data["deck"]:
+            problems.append(
+                Problem(
+                    found.at("deck"),
+                    "missing-key",
+                    f"the deck has no name for language '{language}'",
+                    f"Add `{language}: …` below `deck:`.",
+                )
+            )
+    for language in found.data["deck"]:
+        if project and language not in project.languages:
+            hint = did_you_mean(language, project.languages) or "Add it to source/project.yml."
+            at = found.at("deck", language)
+            problems.append(Problem(at, "unknown-key", f"unknown language '{language}'", hint))
+    topic = Topic(
+        name=folder.name,
+        decks=tuple(found.data["deck"].items()),
+        order=found.data["order"],
+        description=tuple(found.data.get("description", {}).items()),
+    )
+    return topic, problems
+
+
+# --- one file ----------------------------------------------------------------
+
+
+def parse_file(
+    path: Path, shown: str, topic: str, language: str
+) -> tuple[list[Note], list[Problem]]:
+    """Parse one Markdown file; `shown` is its path for messages."""
+    text, problems = read_text(path, shown)
+    if problems:
+        if problems[0].rule == "missing-file":
+            hint = "Write the topic's notes for this language there, with the same ids."
+            problems = [Problem(problems[0].at, "missing-file", "there is no such file", hint)]
+        return [], problems
+    return parse_text(text, shown, topic, language)
+
+
+def parse_text(
+    text: str, shown: str, topic: str, language: str
+) -> tuple[list[Note], list[Problem]]:
+    """Parse the text of one Markdown file into its notes."""
+    file = _File(shown, topic, language, text.split("\n"))
+    file.problems += _reserved(text, shown)
+    start = _front_matter(file)
+    notes = [
+        note for section in _sections(file, start) if (note := _note(file, section)) is not None
+    ]
+    if not notes and not file.problems:
+        file.problem(
+            1, 1, "no-note", "this file has no note", "Begin one with `## Question {#id}`."
+        )
+    return notes, file.problems
+
+
+@dataclass(slots=True)
+class _File:
+    """One file while it is being parsed."""
+
+    path: str
+    topic: str
+    language: str
+    lines: list[str]
+    tags: tuple[str, ...] = ()
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, line: int, column: int, rule: str, message: str, hint: str) -> None:
+        self.problems.append(Problem(Location(self.path, line, column), rule, message, hint))
+
+
+@dataclass(slots=True)
+class _Section:
+    """The lines of one note; line numbers are 1-based in the file."""
+
+    line: int
+    heading: str
+    body: list[str] = field(default_factory=list)
+    """Fence texts replaced by their numbers; as many lines as in the file."""
+    fences: list[Fence] = field(default_factory=list)
+
+
+def _reserved(text: str, shown: str) -> Iterator[Problem]:
+    for match in markup.RESERVED.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        at = Location(shown, line, match.start() - text.rfind("\n", 0, match.start()))
+        yield Problem(
+            at,
+            "reserved-character",
+            f"the private-use character U+{ord(match[0]):04X} is reserved for warpdeck",
+            "Remove it.",
+        )
+
+
+def _front_matter(file: _File) -> int:
+    """Read the front matter; return the index of the first line after it."""
+    if file.lines[0].rstrip() != "---":
+        return 0
+    end = next((n for n, ln in enumerate(file.lines[1:], 1) if ln.rstrip() == "---"), None)
+    if end is None:
+        hint = "Close it with a line `---`."
+        file.problem(1, 1, "front-matter", "the front matter is never closed", hint)
+        return 1
+    text = "\n".join(file.lines[1:end])
+    found, problems = yamlfile.parse(text, file.path, "frontmatter", line=2)
+    file.problems += problems
+    if found and found.data:
+        file.tags = tuple(found.data.get("tags", ()))
+    return end + 1
+
+
+def _sections(file: _File, start: int) -> list[_Section]:
+    """Split the lines from index `start` on at `##`, lifting out fences and comments."""
+    sections: list[_Section] = []
+    # What stands before the first note is read like a note, so that its fences are seen.
+    current = _Section(start + 1, "")
+    index = start
+    while index < len(file.lines):
+        line = file.lines[index]
+        if opening := _FENCE.match(line):
+            index = _take_fence(file, current, index, opening)
+        elif line.startswith("<!--"):
+            index = _skip_comment(file, current, index)
+        else:
+            if heading := _HEADING.match(line):
+                current = _Section(index + 1, heading["text"])
+                sections.append(current)
+            else:
+                current.body.append(line)
+            index += 1
+    return sections
+
+
+def _skip_comment(file: _File, section: _Section, index: int) -> int:
+    end = next((n for n in range(index, len(file.lines)) if "-->" in file.lines[n]), None)
+    if end is None:
+        hint = "Close it with `-->`."
+        file.problem(index + 1, 1, "comment", "this comment is never closed", hint)
+        end = len(file.lines) - 1
+    section.body += [""] * (end - index + 1)
+    return end + 1
+
+
+def _take_fence(file: _File, section: _Section, index: int, opening: re.Match[str]) -> int:
+    """Lift the fence that opens at `index` out of the text; return the index after it."""
+    close = re.compile(
+        rf"^[ \t>]*{re.escape(opening['marks'])}{re.escape(opening['marks'][0])}*\s*$"
+    )
+    end = next((n for n in range(index + 1, len(file.lines)) if close.match(file.lines[n])), None)
+    if end is None:
+        column = len(opening["prefix"]) + 1
+        hint = f"Close it with `{opening['marks']}`."
+        file.problem(index + 1, column, "fence", "this code fence is never closed", hint)
+        end = len(file.lines)
+    prefix = opening["prefix"]
+    # A list marker opens the item once; the lines below it are indented by as much.
+    inner = re.sub(r"[^ \t>]", " ", prefix)
+    lines = [_without_prefix(line, inner) for line in file.lines[index + 1 : end]]
+    section.fences.append(_fence(file, opening["info"], lines, index + 1, len(prefix) + 1))
+    number = len(section.fences) - 1
+    if not any(line.strip() for line in lines):
+        hint = "Put the code or a directive such as {{#include file:anchor}} into it."
+        file.problem(index + 1, len(prefix) + 1, "empty-fence", "this code fence is empty", hint)
+        section.body += [""] * (end - index + 1)
+        return end + 1
+    rest = [inner.rstrip()] * (end - index - 2)
+    section.body.append(f"{prefix}{opening['marks']}{FENCE_LANGUAGE}")
+    section.body += [f"{inner}{number}", *rest]
+    section.body.append(f"{inner}{opening['marks']}")
+    return end + 1
+
+
+def _without_prefix(line: str, prefix: str) -> str:
+    """Drop the quote marks and indentation that the fence itself has, where the line has them."""
+    for wanted in prefix:
+        if line[:1] == wanted or (wanted == " " and line[:1] == "\t"):
+            line = line[1:]
+    return line
+
+
+def _fence(file: _File, info: str, lines: list[str], line: int, column: int) -> Fence:
+    match = re.match(r"\s*([^\s{]*)\s*(?:\{([^}]*)\})?", info)
+    language, attributes = (match[1], match[2] or "") if match else ("", "")
+    code: list[str] = []
+    sources: list[Directive] = []
+    blanks: list[Blank] = []
+    for number, text in enumerate(lines, line + 1):
+        found = _FENCE_DIRECTIVE.match(text)
+        if not found:
+            code.append(text)
+        elif found[1] == BLANK_DIRECTIVE:
+            blanks += _blank(file, found[2], number)
+        else:
+            sources.append(Directive(found[1], found[2].strip(), Location(file.path, number, 1)))
+    _check_source(file, code, sources)
+    return Fence(
+        language=language.lower(),
+        classes=tuple(name.lstrip(".") for name in attributes.split()),
+        code="" if sources else "\n".join(code),
+        source=sources[0] if sources else None,
+        blanks=tuple(blanks),
+        at=Location(file.path, line, column),
+    )
+
+
+def _check_source(file: _File, code: list[str], sources: list[Directive]) -> None:
+    if sources and any(text.strip() for text in code):
+        at = sources[0].at
+        hint = "Move the text into the kernel file, or into a fence of its own."
+        file.problem(at.line, 1, "mixed-fence", "this fence holds a directive and text", hint)
+    for extra in sources[1:]:
+        hint = "Give each a fence of its own."
+        file.problem(extra.at.line, 1, "mixed-fence", "this fence has a second directive", hint)
+
+
+def _blank(file: _File, argument: str, line: int) -> list[Blank]:
+    match = _BLANK.fullmatch(argument)
+    if not match or not 1 <= int(match["number"]) <= 499:
+        hint = "Write {{#blank c1 exact text}}, or {{#blank c1 @2 exact text}}."
+        file.problem(line, 1, "blank-syntax", f"`{argument}` names no blank", hint)
+        return []
+    which = match["which"]
+    occurrence = None if which is None else 0 if which == "all" else int(which)
+    at = Location(file.path, line, 1)
+    return [Blank(int(match["number"]), occurrence, match["text"].strip(), at)]
+
+
+# --- one note ----------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Attributes:
+    """What `{…}` at the end of a heading says."""
+
+    ids: list[str] = field(default_factory=list)
+    kinds: list[Kind] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    retired: bool = False
+
+
+def _note(file: _File, section: _Section) -> Note | None:
+    match = _ATTRIBUTES.search(section.heading)
+    heading = section.heading[: match.start()].rstrip() if match else section.heading
+    column = 4 + (match.start() if match else len(section.heading))
+    attributes = _attributes(file, section.line, column, match["attributes"] if match else "")
+    if len(attributes.ids) != 1:
+        if not attributes.ids:
+            hint = "Add one that is never to change at its end: {#topic-what-it-asks}."
+            file.problem(section.line, 1, "no-id", "this note has no id", hint)
+        return None
+    marks = markup.Marks()
+    front, back, divided, back_line = _divide(file, section)
+    heading_marked = markup.mark(heading, file.path, section.line, marks)
+    note = Note(
+        id=attributes.ids[0],
+        topic=file.topic,
+        language=file.language,
+        kind=attributes.kinds[0] if attributes.kinds else Kind.QUESTION,
+        level=attributes.levels[0] if attributes.levels else 0,
+        heading=heading_marked,
+        front=markup.mark(front, file.path, section.line + 1, marks),
+        back=markup.mark(back, file.path, back_line, marks),
+        divided=divided,
+        fences=tuple(section.fences),
+        directives=tuple(marks.directives),
+        citations=tuple(marks.citations),
+        ordinals=tuple(sorted(marks.ordinals | _blank_ordinals(section.fences))),
+        tags=(*file.tags, *attributes.tags),
+        retired=attributes.retired,
+        at=Location(file.path, section.line, 1),
+        front_line=section.line + 1,
+        back_line=back_line,
+    )
+    file.problems += marks.problems
+    return note
+
+
+def _blank_ordinals(fences: list[Fence]) -> set[int]:
+    return {blank.ordinal for fence in fences for blank in fence.blanks}
+
+
+def _divide(file: _File, section: _Section) -> tuple[str, str, bool, int]:
+    """Return front, back, whether there is a `---`, and the line at which back begins."""
+    dividers = []
+    for index, line in enumerate(section.body):
+        if line.rstrip() != "---":
+            continue
+        if index and section.body[index - 1].strip():
+            hint = "Put an empty line above it: without one, Markdown takes it for a heading."
+            file.problem(
+                section.line + 1 + index, 1, "divider", "`---` follows a line of text", hint
+            )
+        dividers.append(index)
+    if not dividers:
+        return "", "\n".join(section.body), False, section.line + 1
+    for extra in dividers[1:]:
+        hint = "A card turns once: keep one `---`; for a rule write `***`."
+        file.problem(section.line + 1 + extra, 1, "divider", "this note has a second `---`", hint)
+    first = dividers[0]
+    front, back = section.body[:first], section.body[first + 1 :]
+    return "\n".join(front), "\n".join(back), True, section.line + first + 2
+
+
+def _attributes(file: _File, line: int, column: int, text: str) -> _Attributes:
+    found = _Attributes()
+    for match in _ATTRIBUTE.finditer(text):
+        where = (line, column + match.start())
+        if match["id"]:
+            _add_id(file, where, match["id"], found)
+        elif match["class"]:
+            _add_class(file, where, match["class"], found)
+        elif match["key"] == "tags":
+            found.tags += _TAG.findall(match["value"])
+        else:
+            name = match["key"] or match["bad"]
+            hint = did_you_mean(name, ["tags", *_CLASSES]) or (
+                'Known: #id, a kind such as .code, .level-1, .retired, tags="…".'
+            )
+            file.problem(*where, "attribute", f"unknown attribute '{name}'", hint)
+    return found
+
+
+def _add_id(file: _File, where: tuple[int, int], name: str, found: _Attributes) -> None:
+    if not _ID.fullmatch(name):
+        hint = "Use lower-case letters, digits and single `-` between them."
+        file.problem(*where, "bad-id", f"'{name}' is no id", hint)
+    if found.ids:
+        file.problem(*where, "two-ids", f"a second id, '{name}'", "Keep one.")
+    found.ids.append(name)
+
+
+def _add_class(file: _File, where: tuple[int, int], name: str, found: _Attributes) -> None:
+    if name == "retired":
+        found.retired = True
+    elif name in KIND_CLASSES:
+        if found.kinds:
+            file.problem(*where, "two-kinds", f"a second kind, '.{name}'", "A note has one kind.")
+        found.kinds.append(KIND_CLASSES[name])
+    elif name in LEVEL_CLASSES:
+        if found.levels:
+            file.problem(*where, "two-levels", f"a second level, '.{name}'", "Keep one.")
+        found.levels.append(LEVEL_CLASSES[name])
+    else:
+        hint = did_you_mean(name, _CLASSES) or f"Known: {', '.join('.' + c for c in _CLASSES)}."
+        file.problem(*where, "unknown-class", f"unknown class '.{name}'", hint)

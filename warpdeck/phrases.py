@@ -1,0 +1,60 @@
+"""The words that the build itself puts on cards, in each language.
+
+Owns: those words. Must not know what they stand beside. A language without words of its
+own gets the English ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_ENGLISH: Mapping[str, str] = {
+    "question": "Question",
+    "reverse": "Both ways",
+    "cloze": "Fill in",
+    "type": "Type it",
+    "code": "Write the code",
+    "bug": "Find the bug",
+    "output": "Predict the output",
+    "ladder": "Next step",
+    "sources": "Sources",
+    "proof": "Compiled, run and checked on {gpu}",
+    "measured": "{shape}: {time}, {rate}, {ratio} of the limit ({limit})",
+    "limit": "{shape}: {time}, {rate}; this is the limit of the ladder",
+    "sanitizers": "compute-sanitizer clean: {tools}",
+    "proof-bug": "Broken on purpose; what it does was seen on {gpu}",
+    "proof-output": "Printed on {gpu}",
+    "unverified": "Unverified: the code changed after its last run",
+    "ladder-chart": "{kernel}, {shape}: share of the limit ({limit})",
+    "retired": "This note has left the deck ({id}). Your reviews are kept; suspend or delete it.",
+}
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": _ENGLISH,
+    "zh": {
+        "question": "问答",
+        "reverse": "双向",
+        "cloze": "填空",
+        "type": "默写",
+        "code": "手写代码",
+        "bug": "找错",
+        "output": "预测输出",
+        "ladder": "下一步优化",
+        "sources": "出处",
+        "proof": "已在 {gpu} 上编译、运行、核对",
+        "measured": "{shape}：{time}，{rate}，达上限（{limit}）的 {ratio}",
+        "limit": "{shape}：{time}，{rate}；这就是本阶梯的上限",
+        "sanitizers": "compute-sanitizer 通过：{tools}",
+        "proof-bug": "故意写错；现象在 {gpu} 上实测所见",
+        "proof-output": "在 {gpu} 上实际打印",
+        "unverified": "未验证：上次运行之后代码有改动",
+        "ladder-chart": "{kernel}，{shape}：达上限（{limit}）的比例",
+        "retired": "本条已退出牌组（{id}）。复习记录保留，可暂停或删除。",
+    },
+}
+
+
+def phrase(key: str, language: str, **values: str) -> str:
+    """Return the words for `key` in `language`, `values` filled in."""
+    words = _WORDS.get(language) or _WORDS.get(language.split("-")[0]) or _ENGLISH
+    return words[key].format(**values)

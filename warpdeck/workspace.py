@@ -1,0 +1,92 @@
+"""A project on disk, read once and in order.
+
+Owns: the order read → parse → resolve → lint → render, and gathering the problems of all of
+it. Must not know arguments, printing, the ledger's rules or genanki.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from warpdeck import kernels, receipts
+from warpdeck.commands import COMMANDS
+from warpdeck.files import read_text
+from warpdeck.lint import lint
+from warpdeck.model import Kernel, Location, Note, Problem, Receipt, RenderedNote
+from warpdeck.parse import Source, parse_source
+from warpdeck.progress import Reporter
+from warpdeck.render import Renderer
+from warpdeck.resolve import Resolver
+from warpdeck.snippets import check_anchors
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything that a command may need of a project."""
+
+    root: Path
+    source: Source
+    kernels: tuple[Kernel, ...]
+    receipts: tuple[Receipt, ...]
+    """The fresh ones."""
+    renderer: Renderer
+
+    def render(
+        self, topics: Collection[str], languages: Collection[str], reporter: Reporter
+    ) -> tuple[tuple[RenderedNote, ...], list[Problem]]:
+        """Render the notes of `topics` in `languages`."""
+        wanted = [
+            note
+            for note in self.source.notes
+            if note.topic in topics and note.language in languages
+        ]
+        problems: list[Problem] = []
+        rendered = []
+        for note in reporter.track("Rendering notes", wanted):
+            done, found = self.renderer.render(note)
+            rendered.append(done)
+            problems += found
+        return tuple(rendered), problems
+
+
+def read(root: Path, *, allow_stale: bool = False) -> tuple[Workspace | None, list[Problem]]:
+    """Read the project at `root`.
+
+    Returns None where too little could be read to go on. With `allow_stale`, a missing or
+    stale receipt is no problem: cards then say "unverified".
+    """
+    if not (root / "source").is_dir():
+        message = "there is no folder source/ here"
+        hint = "Run the command from a project's folder."
+        return None, [Problem(Location("source"), "no-project", message, hint)]
+    source, problems = parse_source(root)
+    found_kernels, found = kernels.load_kernels(root)
+    problems += found
+    problems += _anchors(root)
+    fresh: dict[str, Receipt] = {}
+    for kernel in found_kernels:
+        receipt, found = receipts.best(root, kernel)
+        if receipt:
+            fresh[kernel.name] = receipt
+        problems += [] if allow_stale else found
+    if source is None:
+        return None, problems
+    # `uv run build.py check` must mean one thing: no topic may bear a command's name.
+    problems += lint(source, COMMANDS)
+    resolver = Resolver(root, {kernel.name: kernel for kernel in found_kernels}, fresh)
+    renderer = Renderer(source, resolver, root)
+    return Workspace(root, source, found_kernels, tuple(fresh.values()), renderer), problems
+
+
+def _anchors(root: Path) -> Iterator[Problem]:
+    for path in sorted((root / "kernels").glob("*/*.c*")):
+        shown = path.relative_to(root).as_posix()
+        text, problems = read_text(path, shown)
+        yield from problems or check_anchors(shown, text)
+
+
+def notes_of(notes: Collection[Note], topic: str, language: str) -> tuple[Note, ...]:
+    """Return the notes of one topic in one language."""
+    return tuple(note for note in notes if note.topic == topic and note.language == language)

@@ -1,0 +1,165 @@
+"""YAML files checked against a JSON schema, with a line and column for every problem.
+
+Owns: positions, duplicate keys, "did you mean". Must not know what any file is for: that
+is in warpdeck/schemas/.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from warpdeck.files import read_text
+from warpdeck.model import Location, Problem
+from warpdeck.snippets import did_you_mean
+
+KeyPath = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that leaves dates as the text they are: JSON schemas know no dates."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Yaml:
+    """A valid file's data, and where each part of it stands."""
+
+    data: Any
+    positions: Mapping[KeyPath, Location]
+
+    def at(self, *keys: str | int) -> Location:
+        """Return the place of the value under `keys`, or of the nearest one around it."""
+        while keys not in self.positions:
+            keys = keys[:-1]
+        return self.positions[keys]
+
+
+def load(path: Path, shown: str, schema: str) -> tuple[Yaml | None, list[Problem]]:
+    """Read `path` and check it against schemas/`schema`.schema.json.
+
+    `shown` is the path for messages. Returns None for the data where there are problems.
+    """
+    text, problems = read_text(path, shown)
+    if problems:
+        return None, problems
+    return parse(text, shown, schema)
+
+
+def parse(text: str, shown: str, schema: str, line: int = 1) -> tuple[Yaml | None, list[Problem]]:
+    """Like `load`, for `text` that begins on line `line` of the file `shown`."""
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            data = loader.construct_document(node) if node else None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        return None, [_syntax(error, shown, line)]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        at = Location(shown, line)
+        return None, [Problem(at, "yaml", f"not YAML: {reason}", "Mend or remove it.")]
+    positions: dict[KeyPath, Location] = {(): Location(shown, line, 1)}
+    problems = list(_walk(node, (), shown, line - 1, positions)) if node else []
+    found = Yaml(data, positions)
+    for invalid in _validator(schema).iter_errors(data):
+        problems += _invalid(invalid, found)
+    problems = list(dict.fromkeys(problems))
+    return (None if problems else found), problems
+
+
+def _syntax(error: yaml.MarkedYAMLError, shown: str, line: int) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    at = Location(shown, mark.line + line, mark.column + 1) if mark else Location(shown, line)
+    what = error.problem or error.context or "syntax error"
+    hint = "Check the indentation, and quote text that holds `: `, `#`, or begins with a sign."
+    return Problem(at, "yaml", f"not YAML: {what}", hint)
+
+
+def _walk(
+    node: yaml.Node, keys: KeyPath, shown: str, offset: int, positions: dict[KeyPath, Location]
+) -> Iterator[Problem]:
+    def place(of: yaml.Node) -> Location:
+        return Location(shown, of.start_mark.line + 1 + offset, of.start_mark.column + 1)
+
+    positions[keys] = place(node)
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _walk(item, (*keys, index), shown, offset, positions)
+    elif isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                yield Problem(
+                    place(key),
+                    "yaml-duplicate-key",
+                    f"key '{name}' is here a second time (first on line {seen[name]})",
+                    "Keep one of the two.",
+                )
+            seen[name] = place(key).line
+            yield from _walk(value, (*keys, name), shown, offset, positions)
+            # A complaint about a key should point at the key, not at what follows it.
+            positions[(*keys, name)] = place(key)
+
+
+@lru_cache
+def _validator(schema: str) -> Draft202012Validator:
+    text = (files("warpdeck") / "schemas" / f"{schema}.schema.json").read_text("utf-8")
+    return Draft202012Validator(json.loads(text))
+
+
+def _invalid(error: ValidationError, found: Yaml) -> list[Problem]:
+    keys = tuple(error.absolute_path)
+    schema: Any = error.schema
+    instance: Any = error.instance
+    wanted: Any = error.validator_value
+    if error.validator == "additionalProperties":
+        known = list(schema.get("properties", {}))
+        unknown = [str(key) for key in instance if key not in known]
+        return [_unknown_key(key, known, found.at(*keys, key)) for key in unknown]
+    if error.validator == "required":
+        missing = [key for key in wanted if key not in instance]
+        return [
+            Problem(found.at(*keys), "missing-key", f"key '{k}' is missing", f"Add `{k}: …`.")
+            for k in missing
+        ]
+    name = ".".join(map(str, keys)) or "the file"
+    # Schemas may say in their own words what a value is for: better than jsonschema's.
+    hint = schema.get("description") or _expected(error, wanted)
+    return [Problem(found.at(*keys), "bad-value", f"{name}: {_short(error.message)}", hint)]
+
+
+def _unknown_key(key: str, known: list[str], at: Location) -> Problem:
+    hint = did_you_mean(key, known) or f"Known keys: {', '.join(known)}."
+    return Problem(at, "unknown-key", f"unknown key '{key}'", hint)
+
+
+def _expected(error: ValidationError, wanted: Any) -> str:
+    if error.validator == "type":
+        if wanted == "string" and isinstance(error.instance, (int, float, bool)):
+            return "Put it in quotes."
+        return f"Write a value of type {wanted}."
+    if error.validator == "enum":
+        known = [str(value) for value in wanted]
+        return did_you_mean(str(error.instance), known) or f"One of: {', '.join(known)}."
+    return "Change it."
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= 120 else message[:117] + "…"
