@@ -35,9 +35,14 @@ def guard(escaped: str, *, cloze: bool = False, hidden: bool = False) -> str:
     return escaped.translate(_BRACES) if cloze else escaped
 
 
-def maths(escaped: str, *, cloze: bool = False) -> str:
-    """Return TeX, its `<` an entity already, as one line that MathJax reads as it was meant."""
-    line = " ".join(escaped.split("\n"))
+def maths(escaped: str, *, cloze: bool = False, hidden: bool = False) -> str:
+    """Return TeX, its `<` an entity already, as one line that MathJax reads as it was meant.
+
+    `cloze` and `hidden` are as for `plain`.
+    """
+    line = _BRACKET.sub("&#91;", " ".join(escaped.split("\n")))
+    if hidden:
+        return line.translate(_INSIDE_CLOZE)
     return line.translate(_BRACES) if cloze else line
 
 
@@ -47,6 +52,13 @@ def exact(text: str) -> str:
     Apply it to HTML that shows code: Anki normalises fields to NFC on import, and an
     entity passes untouched.
     """
-    if unicodedata.is_normalized("NFC", text):
+    # It will stand behind the `>` of a tag, which some characters would combine with.
+    if unicodedata.is_normalized("NFC", f">{text}"):
         return text
-    return "".join(char if ord(char) < 0x80 else f"&#{ord(char)};" for char in text)
+    return "".join(f"&#{ord(char)};" if _may_combine(char) else char for char in text)
+
+
+def _may_combine(char: str) -> bool:
+    # HTML gives the numbers of controls (below U+00A0) and non-characters another meaning.
+    number = ord(char)
+    return number >= 0xA0 and not (number & 0xFFFE == 0xFFFE or 0xFDD0 <= number <= 0xFDEF)

@@ -31,8 +31,13 @@ _ATTRIBUTES = frozenset(
     "xml:space textLength lengthAdjust vector-effect".split()
 )
 _LOCAL = re.compile(r"#[\w-]+")
-_URL = re.compile(r"url\(\s*['\"]?(#?)([^)'\"]*)['\"]?\s*\)")
-_UNSAFE_STYLE = re.compile(r"expression|@import|javascript:", re.IGNORECASE)
+_URL = re.compile(r"url\(\s*['\"]?#([\w-]+)['\"]?\s*\)")
+# CSS can load through more than url(), and hides names behind escapes and comments.
+_FUNCTION = re.compile(r"([\w-]*)\s*\(")
+_FUNCTIONS = frozenset(
+    "url var calc rgb rgba hsl hsla translate rotate scale skewx skewy matrix".split()
+)
+_UNSAFE_STYLE = re.compile(r"\\|/\*|@|javascript:", re.IGNORECASE)
 
 
 def load(path: Path, shown: str) -> tuple[str, list[Problem]]:
@@ -97,7 +102,8 @@ class _Writer:
         self.parts.append(f"</{name}>")
 
     def characters(self, data: str) -> None:
-        if data.strip():
+        # Indentation is dropped; a space between two words of a text is not.
+        if data.strip() or "\n" not in data:
             self.parts.append(html.escape(data, quote=False))
 
     def check_root(self, name: str, attributes: dict[str, str]) -> None:
@@ -114,9 +120,8 @@ class _Writer:
             return ""
         if self.depth == 1 and name in ("width", "height"):
             return ""  # the card sets the width, the viewBox the proportions
-        if name.endswith("href") and not _LOCAL.fullmatch(value):
-            self.problem(f"'{value}' is outside this figure", "Refer to an id of the same file.")
-        if any(not match[1] for match in _URL.finditer(value)) or _UNSAFE_STYLE.search(value):
+        outside = name.endswith("href") and not _LOCAL.fullmatch(value)
+        if outside or not (name == "aria-label" or _harmless(value)):
             self.problem(f"'{value}' is outside this figure", "Refer to an id of the same file.")
         return f' {name}="{html.escape(self.renamed(name, value))}"'
 
@@ -125,4 +130,11 @@ class _Writer:
             return f"{self.prefix}-{value}"
         if name.endswith("href"):
             return value.replace("#", f"#{self.prefix}-", 1)
-        return _URL.sub(rf"url(#{self.prefix}-\2)", value)
+        return _URL.sub(rf"url(#{self.prefix}-\1)", value)
+
+
+def _harmless(value: str) -> bool:
+    """Return whether an attribute's value loads nothing when it is read as CSS."""
+    called = [name.lower() for name in _FUNCTION.findall(value)]
+    local = len(_URL.findall(value)) == called.count("url")
+    return local and _FUNCTIONS.issuperset(called) and not _UNSAFE_STYLE.search(value)

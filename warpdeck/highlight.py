@@ -72,7 +72,7 @@ def to_html(code: str, language: str, hidden: Sequence[Hidden] = (), *, cloze: b
     `cloze` says that it goes into a cloze field. An unknown language is shown unmarked.
     """
     lexer = _lexer(language)
-    pieces = lexer.get_tokens(code) if lexer else [(Token.Text, code)]
+    pieces = _tokens(lexer, code) if lexer else [(Token.Text, code)]
     parts: list[str] = []
     position = 0
     for css, text in _merged(pieces):
@@ -83,6 +83,22 @@ def to_html(code: str, language: str, hidden: Sequence[Hidden] = (), *, cloze: b
             parts.append("}}" if closes else "")
         position += len(text)
     return ankitext.exact("".join(parts))
+
+
+def _tokens(lexer: Lexer, code: str) -> Iterable[tuple[_TokenType, str]]:
+    """Yield the tokens of `code`, lexed with a newline at its end and without it again.
+
+    Many lexers know the end of a line comment by its newline alone.
+    """
+    if code.startswith("\ufeff"):  # Pygments would drop it
+        yield Token.Text, code
+        return
+    left = len(code)
+    for kind, value in lexer.get_tokens(code + "\n"):
+        yield kind, value[:left]
+        left -= len(value)
+        if left <= 0:
+            return
 
 
 def _occurrences(code: str, text: str) -> list[int]:

@@ -419,8 +419,8 @@ def _broken_promises(
             continue
         if old.retired and not note.retired:
             problems.append(_used_again(note))
-        elif old.note_type != note.note_type:
-            problems.append(_other_note_type(note, old))
+        elif old.kind != note.kind:
+            problems.append(_other_kind(note, old))
         elif lost := sorted({*old.ordinals} - {*note.ordinals}):
             note_type = note_types.get(note.note_type)
             problems.append(_lost_cards(note, old, lost, note_type is not None and note_type.cloze))
@@ -437,14 +437,15 @@ def _used_again(note: RenderedNote) -> Problem:
     )
 
 
-def _other_note_type(note: RenderedNote, old: Entry) -> Problem:
+def _other_kind(note: RenderedNote, old: Entry) -> Problem:
+    # Another note type would even stop its updates: Anki never changes that of a guid.
     return Problem(
         note.at,
         "kind-changed",
-        f"'{note.id}' was a {old.kind} note and is now a {note.kind} note, which Anki stores "
-        "in another note type; its learners would never get another update",
-        "Give it a new id; the old one will be retired. Or make it a "
-        f"{old.kind} note again.{_unpublished(old)}",
+        f"'{note.id}' was a {old.kind} note and is now a {note.kind} note; its learners' reviews "
+        "are of another card",
+        f"Give it a new id; the old one will be retired. Or make it a {old.kind} note again."
+        f"{_unpublished(old)}",
     )
 
 

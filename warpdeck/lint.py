@@ -19,8 +19,14 @@ from warpdeck.snippets import did_you_mean
 WORKING_CODE = ("c", "cpp", "c++", "cuda", "cu", "ptx")
 """Languages of code that a reader would try: it is included from kernels/ or a sketch."""
 
+CALLOUTS = ("note", "tip", "important", "warning", "caution", "question")
+"""What may stand in `> [!…]`; each has its look in card.css."""
+
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[A-Za-z0-9][\w.'’/-]*")
+# A fence as parse.py leaves it behind: its number on the line after the marks.
+_LIFTED = re.compile(rf"(?:`{{3,}}|~{{3,}}){FENCE_LANGUAGE}\n[^\n]*")
+_CALLOUT = re.compile(r"^[ \t>]*> ?\[!([^\]\n]*)\]", re.MULTILINE)
 # 200 Chinese characters say about what 120 English words say.
 _WORDS_PER_CJK = 0.6
 
@@ -43,7 +49,7 @@ def lint(source: Source, reserved_names: Iterable[str] = ()) -> list[Problem]:
 
 
 def _question(note: Note, source: Source) -> Iterator[Problem]:
-    if not note.heading.strip() and note.kind is not Kind.CLOZE:
+    if not _written(note.heading) and note.kind is not Kind.CLOZE:
         yield Problem(
             note.at, "no-question", "this note has no question", "Write it after the `##`."
         )
@@ -54,11 +60,11 @@ def _question(note: Note, source: Source) -> Iterator[Problem]:
 
 
 def _answer(note: Note, source: Source) -> Iterator[Problem]:
-    if not note.back.strip():
+    if not _written(note.back):
         yield Problem(
             note.at, "no-answer", f"note '{note.id}' has no answer", "Write it below the heading."
         )
-    elif note.divided and not note.front.strip():
+    elif note.divided and not _written(note.front):
         yield Problem(
             note.at, "empty-front", "nothing stands before the `---`", "Write it, or remove `---`."
         )
@@ -97,10 +103,11 @@ def _expected(note: Note, source: Source) -> Iterator[Problem]:
     if note.kind is not Kind.TYPE:
         return
     typed = note.front if note.divided else note.back
-    lines = [line for line in typed.split("\n") if line.strip()]
+    lines = _written(typed).split("\n")
     if len(lines) > 1 or FENCE_LANGUAGE in typed:
+        above = len(typed) - len(typed.lstrip())
         yield Problem(
-            Location(note.at.path, note.front_line),
+            Location(note.at.path, note.front_line + typed.count("\n", 0, above)),
             "type-lines",
             "the text to type is more than one line",
             "Keep one line before the `---`, the rest after it.",
@@ -121,6 +128,22 @@ def _citations(note: Note, source: Source) -> Iterator[Problem]:
             f"note '{note.id}' cites nothing",
             "Add [@key#section] of a primary source from source/references.yml.",
         )
+
+
+def _callouts(note: Note, source: Source) -> Iterator[Problem]:
+    for text, first in ((note.front, note.front_line), (note.back, note.back_line)):
+        for match in _CALLOUT.finditer(text):
+            if match[1].lower() not in CALLOUTS:
+                line = first + text.count("\n", 0, match.start(1))
+                column = match.start(1) - text.rfind("\n", 0, match.start(1)) - 2
+                known = f"Known: {', '.join(name.upper() for name in CALLOUTS)}."
+                hint = did_you_mean(match[1].upper(), [name.upper() for name in CALLOUTS]) or known
+                at = Location(note.at.path, line, column)
+                yield Problem(at, "callout", f"unknown callout '[!{match[1]}]'", hint)
+
+
+def _written(text: str) -> str:
+    return markup.unpadded(text).strip()
 
 
 def _fences(note: Note, source: Source) -> Iterator[Problem]:
@@ -177,8 +200,8 @@ def _length(note: Note, source: Source) -> Iterator[Problem]:
 
 def count_words(text: str) -> int:
     """Return the words of prose in Markdown; a Chinese character counts 0.6 of one."""
-    prose = markup.TOKEN.sub(" ", markup.CLOZE_TOKEN.sub("", text))
-    prose = "\n".join(line for line in prose.split("\n") if FENCE_LANGUAGE not in line)
+    prose = markup.TOKEN.sub(" ", markup.CLOZE_TOKEN.sub("", markup.unpadded(text)))
+    prose = _LIFTED.sub(" ", prose)
     prose = re.sub(r"\]\([^)]*\)|\[!\w+\]", " ", prose)
     return round(len(_WORD.findall(prose)) + _WORDS_PER_CJK * len(_CJK.findall(prose)))
 
@@ -190,6 +213,7 @@ _NOTE_RULES: tuple[Callable[[Note, Source], Iterator[Problem]], ...] = (
     _blanks,
     _expected,
     _citations,
+    _callouts,
     _fences,
     _length,
 )
@@ -214,9 +238,10 @@ def _duplicate_ids(source: Source) -> Iterator[Problem]:
 def _duplicate_questions(source: Source) -> Iterator[Problem]:
     first: dict[tuple[str, str], Note] = {}
     for note in source.notes:
-        asked = " ".join(unicodedata.normalize("NFC", note.heading).casefold().split())
+        asked = unicodedata.normalize("NFC", markup.unpadded(note.heading)).casefold()
+        asked = " ".join(asked.split())
         # With something shown before the `---` the same words may ask another thing.
-        if not asked or note.front.strip() or note.kind is Kind.CLOZE:
+        if not asked or _written(note.front) or note.kind is Kind.CLOZE:
             continue
         other = first.setdefault((note.language, asked), note)
         if other is not note and other.id != note.id:
@@ -278,6 +303,10 @@ def _deck_names(source: Source) -> Iterator[Problem]:
         at = Location(f"source/{topic.name}/topic.yml")
         for language, name in topic.decks:
             here = f"{topic.name} ({language})"
+            if any(part != part.strip() or not part for part in name.split("::")):
+                # Anki would rename it on import, and never find it again.
+                hint = "Write names with `::` alone between them, as in `A::B`."
+                yield Problem(at, "deck-name", f"deck '{name}' has an empty or padded part", hint)
             # Anki matches decks by name without regard to case.
             other = first.setdefault(unicodedata.normalize("NFC", name).casefold(), here)
             if other != here:

@@ -36,6 +36,8 @@ _FOOT = (
 )
 _CONTEXT = '{{#Context}}<div class="wd-context">{{Context}}</div>{{/Context}}\n'
 _ANSWER = '<hr id="answer">\n<div class="wd-answer">{{Answer}}</div>\n'
+# The short answer of a reverse note is a field of its own: it is the second card's question.
+_SHORT_ANSWER = '<hr id="answer">\n<div class="wd-answer">{{Reverse}}{{Answer}}</div>\n'
 
 
 def _card(*parts: str) -> str:
@@ -44,7 +46,7 @@ def _card(*parts: str) -> str:
 
 _ASK = '<div class="wd-question">{{Question}}</div>\n'
 _BASIC_FRONT = _card(_HEAD, _ASK, _CONTEXT)
-_BASIC_BACK = _card(_HEAD, _ASK, _CONTEXT, _ANSWER, _FOOT)
+_BASIC_BACK = _card(_HEAD, _ASK, _CONTEXT, _SHORT_ANSWER, _FOOT)
 _REVERSE_ASK = '<div class="wd-question">{{Reverse}}</div>\n'
 _REVERSE_FRONT = "{{#Reverse}}" + _card(_HEAD, _REVERSE_ASK) + "{{/Reverse}}"
 _REVERSE_BACK = _card(

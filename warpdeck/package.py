@@ -32,6 +32,7 @@ from warpdeck.model import (
     Problem,
     StampedNote,
     StampedNoteType,
+    WarpdeckError,
 )
 
 _PAGE = 4096
@@ -160,7 +161,8 @@ class _Note(genanki.Note):  # type: ignore[misc]  # genanki is untyped
 
         A retired note brings none. Whoever has it keeps the cards and gets the last update;
         whoever has not gets a note without cards, which no review ever shows. (Suspended
-        cards would not do: an import without scheduling makes them new.)
+        cards would not do: an import without scheduling makes them new. Check Database, should
+        the learner ever run it, gives such notes their cards after all, in the default deck.)
         """
         note = self._stamped.note
         return [] if note.retired else [genanki.Card(ordinal) for ordinal in note.ordinals]
@@ -199,7 +201,7 @@ class _Deck(genanki.Deck):  # type: ignore[misc]  # genanki is untyped
 
     def write_to_db(self, cursor: sqlite3.Cursor, timestamp: float, id_gen: object) -> None:
         """Write the notes; the deck itself is written by the package."""
-        for note in sorted(self.notes, key=lambda note: note._stamped.note_id):
+        for note in self.notes:
             note.write_to_db(cursor, timestamp, self.deck_id, id_gen)
 
 
@@ -250,24 +252,35 @@ def _database(decks: Sequence[Deck], note_types: Sequence[StampedNoteType]) -> b
     """Return collection.anki2."""
     models = {stamped.note_type.id: _Model(stamped) for stamped in note_types}
     package = _Package([_Deck(deck, models) for deck in decks])
-    with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
-        path = Path(folder) / "collection.anki2"
-        with closing(sqlite3.connect(path)) as connection:
-            connection.executescript(
-                f"PRAGMA page_size = {_PAGE}; PRAGMA auto_vacuum = 0; PRAGMA encoding = 'UTF-8';"
-                # The file lives for a moment; its safety against power loss costs seconds.
-                "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;"
+    try:
+        with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
+            path = Path(folder) / "collection.anki2"
+            _fill(path, package)
+            return _canonical(bytearray(path.read_bytes()))
+    except (sqlite3.OperationalError, OSError) as error:
+        raise WarpdeckError(
+            Problem(
+                Location(tempfile.gettempdir()),
+                "temporary-folder",
+                f"a temporary file cannot be written here: {str(error).lower()}",
+                "Free some space, or set TMPDIR to another folder.",
             )
-            package.write_to_db(connection.cursor(), 0, None)
-            connection.commit()
-            # Puts rows, and the pages that hold them, into the order of their keys, so that
-            # the layout does not depend on the order of writing.
-            connection.execute("VACUUM")
-        return _canonical(bytearray(path.read_bytes()))
+        ) from error
 
 
-_POINTERS = {2: 12, 5: 12, 10: 8, 13: 8}
-"""Kind of b-tree page (index or table, inner or leaf) → where its cell pointers begin."""
+def _fill(path: Path, package: _Package) -> None:
+    """Write the database of `package` to `path`."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            f"PRAGMA page_size = {_PAGE}; PRAGMA auto_vacuum = 0; PRAGMA encoding = 'UTF-8';"
+            # The file lives for a moment; its safety against power loss costs seconds.
+            "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;"
+        )
+        package.write_to_db(connection.cursor(), 0, None)
+        connection.commit()
+        # Puts rows, and the pages that hold them, into the order of their keys, so that
+        # the layout does not depend on the order of writing.
+        connection.execute("VACUUM")
 
 
 def _canonical(image: bytearray) -> bytes:
@@ -277,21 +290,76 @@ def _canonical(image: bytearray) -> bytes:
     image[24:28] = image[92:96] = struct.pack(">I", 1)
     image[96:100] = struct.pack(">I", 3_040_000)
     for start in range(0, len(image), _PAGE):
-        _blank_gap(image, start, start + (100 if start == 0 else 0))
+        page = memoryview(image)[start : start + _PAGE]
+        _blank_unused(page, 100 if start == 0 else 0)
     return bytes(image)
 
 
-def _blank_gap(image: bytearray, page: int, header: int) -> None:
-    """Zero what lies between a b-tree page's cell pointers and its cells.
+_INDEX_INNER, _TABLE_INNER, _INDEX_LEAF, _TABLE_LEAF = 2, 5, 10, 13
+"""Kinds of b-tree page. An overflow page begins with 0, and SQLite zeroes its unused end."""
 
-    SQLite leaves there whatever the page held before; VACUUM and secure_delete do not help.
+
+def _blank_unused(page: memoryview, at: int) -> None:
+    """Zero what a b-tree page, with its header at `at`, holds beside its cells.
+
+    SQLite leaves there whatever was in the page's memory before, which depends on its
+    version; VACUUM and secure_delete do not help.
     """
-    pointers = _POINTERS.get(image[header])
-    if pointers is None:
-        return  # An overflow page: a page number, then text, zeroed by SQLite at its end.
-    cells, content = struct.unpack_from(">HH", image, header + 3)
-    start, end = header + pointers + 2 * cells, page + content
-    image[start:end] = bytes(end - start)
+    kind = page[at]
+    if kind not in (_INDEX_INNER, _TABLE_INNER, _INDEX_LEAF, _TABLE_LEAF):
+        return
+    free, count, content, fragments = struct.unpack_from(">HHHB", page, at + 1)
+    pointers = at + (8 if kind in (_INDEX_LEAF, _TABLE_LEAF) else 12)
+    used = pointers + 2 * count
+    page[used:content] = bytes(content - used)
+    if free or fragments:
+        cells = struct.unpack_from(f">{count}H", page, pointers)
+        spans = [(cell, _cell_end(page, cell, kind)) for cell in cells]
+        _keep_only(page, content, sorted([*spans, *_free_headers(page, free)]))
+
+
+def _keep_only(page: memoryview, start: int, spans: Sequence[tuple[int, int]]) -> None:
+    """Zero the page from `start` on but for `spans`, which are sorted."""
+    for begin, end in (*spans, (_PAGE, _PAGE)):
+        if start < begin:
+            page[start:begin] = bytes(begin - start)
+        start = max(start, end)
+
+
+def _free_headers(page: memoryview, free: int) -> Iterator[tuple[int, int]]:
+    """Yield the four bytes of each free block that SQLite reads: the next one, its own size."""
+    while free:
+        yield free, free + 4
+        (free,) = struct.unpack_from(">H", page, free)
+
+
+def _cell_end(page: memoryview, cell: int, kind: int) -> int:
+    """Return where the cell that begins at `cell` ends, by SQLite's file format, section 1.6."""
+    at = cell + (4 if kind in (_INDEX_INNER, _TABLE_INNER) else 0)
+    payload, at = _varint(page, at)
+    if kind == _TABLE_INNER:
+        return at
+    most = (_PAGE - 12) * 64 // 255 - 23
+    if kind == _TABLE_LEAF:
+        _, at = _varint(page, at)
+        most = _PAGE - 35
+    if payload > most:
+        # The rest lies in overflow pages, whose first one four more bytes name.
+        least = (_PAGE - 12) * 32 // 255 - 23
+        some = least + (payload - least) % (_PAGE - 4)
+        payload = (some if some <= most else least) + 4
+    return max(at + payload, cell + 4)
+
+
+def _varint(page: memoryview, at: int) -> tuple[int, int]:
+    """Return a variable-length number and where it ends."""
+    value = 0
+    for length in range(1, 9):
+        byte = page[at + length - 1]
+        value = value << 7 | byte & 127
+        if byte < 128:
+            return value, at + length
+    return value << 8 | page[at + 8], at + 9
 
 
 # --- the ZIP ---------------------------------------------------------------

@@ -35,9 +35,11 @@ FENCE_LANGUAGE = "wdfence"
 """The language under which a lifted fence goes through Markdown; its text is its number."""
 
 _FENCE = re.compile(
-    r"^(?P<prefix>[ \t>]*(?:[-*+] +|\d+[.)] +)?)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$"
+    r"^(?P<prefix>(?:[ \t>]|[-*+] +|\d+[.)] +)*)(?P<marks>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)$"
 )
 _HEADING = re.compile(r"^##(?!#)[ \t]*(?P<text>.*?)[ \t]*$")
+_INDENTED_HEADING = re.compile(r"^ {1,3}##(?!#)[ \t]")
+_COMMENT = re.compile(r"^ {0,3}<!--")
 _ATTRIBUTES = re.compile(r"\{(?P<attributes>[^{}]*)\}$")
 _ATTRIBUTE = re.compile(
     r'#(?P<id>\S+)|\.(?P<class>\S+)|(?P<key>[\w-]+)="(?P<value>[^"]*)"|(?P<bad>\S+)'
@@ -45,7 +47,7 @@ _ATTRIBUTE = re.compile(
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TAG = re.compile(r'[^\s"]+')
 _BLANK = re.compile(r"c(?P<number>\d+)\s+(?:@(?P<which>\d+|all)\s+)?(?P<text>.+)")
-_FENCE_DIRECTIVE = re.compile(r"^\s*\{\{#([\w-]+)[ \t]+(.*)\}\}\s*$")
+_FENCE_DIRECTIVE = re.compile(r"^\s*\{\{#([\w-]+)(?:[ \t]+(.*))?\}\}\s*$")
 BLANK_DIRECTIVE = "blank"
 
 
@@ -217,6 +219,8 @@ class _Section:
 
     line: int
     heading: str
+    column: int = 1
+    """Where `heading` begins."""
     body: list[str] = field(default_factory=list)
     """Fence texts replaced by their numbers; as many lines as in the file."""
     fences: list[Fence] = field(default_factory=list)
@@ -261,13 +265,17 @@ def _sections(file: _File, start: int) -> list[_Section]:
         line = file.lines[index]
         if opening := _FENCE.match(line):
             index = _take_fence(file, current, index, opening)
-        elif line.startswith("<!--"):
+        elif _COMMENT.match(line):
             index = _skip_comment(file, current, index)
         else:
             if heading := _HEADING.match(line):
-                current = _Section(index + 1, heading["text"])
+                current = _Section(index + 1, heading["text"], heading.start("text") + 1)
                 sections.append(current)
             else:
+                if _INDENTED_HEADING.match(line):
+                    hint = "Begin it at the start of the line."
+                    message = "an indented `##` begins no note"
+                    file.problem(index + 1, line.index("#") + 1, "indented-heading", message, hint)
                 current.body.append(line)
             index += 1
     return sections
@@ -279,24 +287,26 @@ def _skip_comment(file: _File, section: _Section, index: int) -> int:
         hint = "Close it with `-->`."
         file.problem(index + 1, 1, "comment", "this comment is never closed", hint)
         end = len(file.lines) - 1
-    section.body += [""] * (end - index + 1)
+        section.body += [""] * (end - index + 1)
+        return end + 1
+    # What stands after the comment on its last line is text again, in its own column.
+    after = file.lines[end].index("-->") + len("-->")
+    rest = file.lines[end][after:].rstrip()
+    section.body += [""] * (end - index) + [markup.PAD * after + rest if rest else ""]
     return end + 1
 
 
 def _take_fence(file: _File, section: _Section, index: int, opening: re.Match[str]) -> int:
     """Lift the fence that opens at `index` out of the text; return the index after it."""
-    close = re.compile(
-        rf"^[ \t>]*{re.escape(opening['marks'])}{re.escape(opening['marks'][0])}*\s*$"
-    )
-    end = next((n for n in range(index + 1, len(file.lines)) if close.match(file.lines[n])), None)
-    if end is None:
-        column = len(opening["prefix"]) + 1
-        hint = f"Close it with `{opening['marks']}`."
-        file.problem(index + 1, column, "fence", "this code fence is never closed", hint)
-        end = len(file.lines)
     prefix = opening["prefix"]
     # A list marker opens the item once; the lines below it are indented by as much.
     inner = re.sub(r"[^ \t>]", " ", prefix)
+    end = _fence_end(file.lines, index + 1, inner, opening["marks"])
+    if end is None:
+        column = len(opening["prefix"]) + 1
+        hint = f"Close it with a line {opening['marks']} where it should end."
+        file.problem(index + 1, column, "fence", "this code fence is never closed", hint)
+        end = len(file.lines)
     lines = [_without_prefix(line, inner) for line in file.lines[index + 1 : end]]
     section.fences.append(_fence(file, opening["info"], lines, index + 1, len(prefix) + 1))
     number = len(section.fences) - 1
@@ -312,10 +322,25 @@ def _take_fence(file: _File, section: _Section, index: int, opening: re.Match[st
     return end + 1
 
 
+def _fence_end(lines: list[str], start: int, inner: str, marks: str) -> int | None:
+    """Return the index of the line that closes a fence, None where it is never closed."""
+    close = re.compile(rf" {{0,3}}{re.escape(marks)}{re.escape(marks[0])}*[ \t]*")
+    for index in range(start, len(lines)):
+        if ">" in inner and not lines[index].lstrip().startswith(">"):
+            return None  # its quote ends here, and the fence with it
+        if close.fullmatch(_without_prefix(lines[index], inner)):
+            return index
+    return None
+
+
 def _without_prefix(line: str, prefix: str) -> str:
     """Drop the quote marks and indentation that the fence itself has, where the line has them."""
     for wanted in prefix:
-        if line[:1] == wanted or (wanted == " " and line[:1] == "\t"):
+        if wanted == ">":
+            line = re.sub(r"^ {0,3}>", "", line)
+        elif line[:1] == "\t":
+            return line[1:]  # a tab is as wide as any indentation of a list
+        elif line[:1] == " ":
             line = line[1:]
     return line
 
@@ -330,10 +355,12 @@ def _fence(file: _File, info: str, lines: list[str], line: int, column: int) -> 
         found = _FENCE_DIRECTIVE.match(text)
         if not found:
             code.append(text)
-        elif found[1] == BLANK_DIRECTIVE:
-            blanks += _blank(file, found[2], number)
+            continue
+        at = Location(file.path, number, file.lines[number - 1].index("{{#") + 1)
+        if found[1] == BLANK_DIRECTIVE:
+            blanks += _blank(file, found[2] or "", at)
         else:
-            sources.append(Directive(found[1], found[2].strip(), Location(file.path, number, 1)))
+            sources.append(Directive(found[1], (found[2] or "").strip(), at))
     _check_source(file, code, sources)
     return Fence(
         language=language.lower(),
@@ -349,21 +376,23 @@ def _check_source(file: _File, code: list[str], sources: list[Directive]) -> Non
     if sources and any(text.strip() for text in code):
         at = sources[0].at
         hint = "Move the text into the kernel file, or into a fence of its own."
-        file.problem(at.line, 1, "mixed-fence", "this fence holds a directive and text", hint)
+        message = "this fence holds a directive and text"
+        file.problem(at.line, at.column, "mixed-fence", message, hint)
     for extra in sources[1:]:
         hint = "Give each a fence of its own."
-        file.problem(extra.at.line, 1, "mixed-fence", "this fence has a second directive", hint)
+        message = "this fence has a second directive"
+        file.problem(extra.at.line, extra.at.column, "mixed-fence", message, hint)
 
 
-def _blank(file: _File, argument: str, line: int) -> list[Blank]:
+def _blank(file: _File, argument: str, at: Location) -> list[Blank]:
     match = _BLANK.fullmatch(argument)
     if not match or not 1 <= int(match["number"]) <= 499:
         hint = "Write {{#blank c1 exact text}}, or {{#blank c1 @2 exact text}}."
-        file.problem(line, 1, "blank-syntax", f"`{argument}` names no blank", hint)
+        message = f"`{argument}` names no blank"
+        file.problem(at.line, at.column, "blank-syntax", message, hint)
         return []
     which = match["which"]
     occurrence = None if which is None else 0 if which == "all" else int(which)
-    at = Location(file.path, line, 1)
     return [Blank(int(match["number"]), occurrence, match["text"].strip(), at)]
 
 
@@ -384,7 +413,7 @@ class _Attributes:
 def _note(file: _File, section: _Section) -> Note | None:
     match = _ATTRIBUTES.search(section.heading)
     heading = section.heading[: match.start()].rstrip() if match else section.heading
-    column = 4 + (match.start() if match else len(section.heading))
+    column = section.column + (match.start("attributes") if match else len(section.heading))
     attributes = _attributes(file, section.line, column, match["attributes"] if match else "")
     if len(attributes.ids) != 1:
         if not attributes.ids:
@@ -393,7 +422,9 @@ def _note(file: _File, section: _Section) -> Note | None:
         return None
     marks = markup.Marks()
     front, back, divided, back_line = _divide(file, section)
-    heading_marked = markup.mark(heading, file.path, section.line, marks)
+    # Filled up on the left, so that its columns are those of the file.
+    placed = markup.PAD * (section.column - 1) + heading
+    heading_marked = markup.mark(placed, file.path, section.line, marks)
     note = Note(
         id=attributes.ids[0],
         topic=file.topic,

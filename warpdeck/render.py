@@ -13,12 +13,13 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-import nh3
 from markdown import Markdown
 
-from warpdeck import ankitext, figures, highlight, markup, note_types
+from warpdeck import ankitext, figures, highlight, markup, note_types, sanitize
 from warpdeck.ledger import guid
+from warpdeck.lint import CALLOUTS
 from warpdeck.model import (
+    Blank,
     Directive,
     Fence,
     Kind,
@@ -36,34 +37,19 @@ from warpdeck.snippets import SnippetError, did_you_mean
 
 RETIRED_TAG = "retired"
 
-_TAGS = set(
-    "p br hr strong b em i u s del ins mark sub sup small kbd code pre ul ol li dl dt dd "
-    "blockquote table thead tbody tfoot tr th td caption span div a h3 h4 h5 h6 abbr".split()
-)
-_ATTRIBUTES = {
-    "a": {"href"},
-    "td": {"style", "colspan", "rowspan"},
-    "th": {"style", "colspan", "rowspan"},
-    "ol": {"start"},
-    "abbr": {"title"},
-}
-_CALLOUTS = ("note", "tip", "important", "warning", "caution", "question")
-_CLASSES = {
-    "span": {"arithmatex"},
-    "div": {"arithmatex", "admonition", *_CALLOUTS},
-    "p": {"admonition-title"},
-}
-# What Markdown itself writes and the sanitizer drops without loss.
-_SILENT_ATTRIBUTES = {"class", "title"}
-_RAW_TAG = re.compile(r"<(/?)([A-Za-z][\w.:-]*)((?:\"[^\"]*\"|'[^']*'|[^\"'>])*)>")
-_RAW_ATTRIBUTE = re.compile(r"([\w:@.-]+)(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+))?")
 _PIECES = re.compile(r"(<(?:\"[^\"]*\"|[^\">])*>)")
 _TEXT_PIECES = re.compile(
     f"({markup.CLOZE_TOKEN.pattern.replace('(', '(?:')}|{markup.CLOZE_CLOSE}|{markup.CLOZE_HINT}"
     f"|{markup.TOKEN.pattern.replace('(', '(?:')})"
 )
-_BLOCK_TOKEN = re.compile(f"<p>\\s*({markup.OPEN}\\d+{markup.CLOSE})\\s*</p>")
+_BLOCK_TOKEN = re.compile(f"<p>\\s*{markup.TOKEN.pattern}\\s*</p>")
 _FENCE_DIV = re.compile(f"<div>{markup.OPEN}f(\\d+){markup.CLOSE}</div>")
+_LIFTED = re.compile(rf"(?:`{{3,}}|~{{3,}}){FENCE_LANGUAGE}\n[ \t>]*(\d+)")
+_REAL_BLANK = re.compile(r"\{\{c(\d+)::")
+_INNERMOST_BLANK = re.compile(
+    r"\{\{c\d+::((?:(?!\{\{|\}\}|::).)*)(?:::(?:(?!\{\{|\}\}).)*)?\}\}", re.DOTALL
+)
+_BLOCK_TAG = re.compile(r"</?(?:p|br|div|li|[uo]l|t[dhr]|table|h\d|blockquote|hr|pre)\b[^>]*>")
 _HTML_LANGUAGES = {"zh": "zh-Hans"}
 
 
@@ -186,8 +172,10 @@ class _Page:
         note = self.note
         name = note_types.name_for(note.kind)
         heading = self.inline(note.heading)
+        body = self.body(heading)
+        self.check_blanks(body)
         fields = {
-            **self.body(heading),
+            **body,
             "Kind": phrase(note.kind.value, note.language),
             "Level": str(note.level or ""),
             "Sources": self.sources(),
@@ -223,13 +211,26 @@ class _Page:
         if note.kind is Kind.CLOZE:
             return {"Text": front, "Title": heading, "Extra": line + back}
         if note.kind is Kind.REVERSE:
-            answer = line + front + back
-            return {"Question": heading, "Answer": answer, "Reverse": front}
+            return {"Question": heading, "Answer": line + back, "Reverse": front}
         if note.kind is Kind.TYPE:
-            expected = ankitext.plain(_one_line(front))
+            expected = ankitext.plain(_words(front))
             return {"Question": heading, "Expected": expected, "Answer": line + back}
         chart = self.chart() if note.kind is Kind.LADDER else ""
         return {"Question": heading, "Context": front, "Answer": line + back + chart}
+
+    def check_blanks(self, body: Mapping[str, str]) -> None:
+        """Report each blank of a cloze note that would make no card."""
+        if not self.cloze or self.problems:
+            return
+        shown = {int(number) for number in _REAL_BLANK.findall(body["Text"])}
+        for number in sorted({*self.note.ordinals} - shown):
+            hint = "Put it before the `---`, into text that the card shows."
+            message = f"blank c{number} is on no card"
+            self.problems.append(Problem(self.note.at, "cloze-lost", message, hint))
+        for number in sorted({int(found) for found in _REAL_BLANK.findall(body["Extra"])} & shown):
+            hint = "Move it before the `---`, or write the text as it is."
+            message = f"blank c{number} also stands after the `---`, where nothing is hidden"
+            self.problems.append(Problem(self.note.at, "cloze-lost", message, hint))
 
     def ordinals(self) -> tuple[int, ...]:
         if self.cloze:
@@ -265,58 +266,38 @@ class _Page:
 
     def inline(self, text: str) -> str:
         """Return one line of Markdown as HTML without a paragraph around it."""
-        done = self.convert(f"{markup.INLINE}{text}", self.note.at.line)
+        done = self.convert(text, self.note.at.line, prefix=markup.INLINE)
         return done.replace(markup.INLINE, "").removeprefix("<p>").removesuffix("</p>")
 
     def block(self, text: str, line: int, *, proofs: bool) -> str:
         """Return Markdown as HTML, code and figures in place."""
-        if not text.strip():
+        if not markup.unpadded(text).strip():
             return ""
         done = self.convert(text, line)
-        done = _BLOCK_TOKEN.sub(r"\1", done)
-        done = _FENCE_DIV.sub(lambda m: self.fence(self.note.fences[int(m[1])], proofs), done)
-        self.check_balance(done)
-        return done
+        lifted = {int(number) for number in _LIFTED.findall(text)}
+        for number in sorted(lifted - {int(number) for number in _FENCE_DIV.findall(done)}):
+            hint = "Put an empty line above it, or move it out of the list or quote."
+            message = "Markdown does not take this for a code fence"
+            at = self.note.fences[number].at
+            self.problems.append(Problem(at, "fence", message, hint))
+        return _FENCE_DIV.sub(lambda m: self.fence(self.note.fences[int(m[1])], proofs), done)
 
-    def convert(self, text: str, line: int) -> str:
+    def convert(self, text: str, line: int, prefix: str = "") -> str:
         """Return Markdown as safe HTML; directives are filled in, fences not yet."""
         markdown = self.renderer._markdown
         markdown.reset()
-        raw = markdown.convert(unicodedata.normalize("NFC", text))
-        self.problems += self.vanishing(raw, text, line)
-        clean = nh3.clean(
-            raw,
-            tags=_TAGS,
-            attributes=_ATTRIBUTES,
-            allowed_classes=_CLASSES,
-            filter_style_properties={"text-align"},
-            url_schemes={"https", "http", "mailto"},
-            link_rel=None,
-        )
-        return self.guarded(clean)
+        raw = markdown.convert(prefix + unicodedata.normalize("NFC", markup.unpadded(text)))
+        clean = sanitize.clean(raw, CALLOUTS)
+        source = sanitize.Written(text, self.note.at.path, line)
+        self.problems += sanitize.losses(raw, clean, source)
+        if self.cloze:
+            self.problems += sanitize.crossing(clean, source)
+        return self.guarded(_BLOCK_TOKEN.sub(self.unwrapped, clean))
 
-    def vanishing(self, raw: str, text: str, line: int) -> list[Problem]:
-        """Return a problem for each piece of raw HTML that the sanitizer would drop."""
-        problems = []
-        for match in _RAW_TAG.finditer(raw):
-            tag, rest = match[2], match[3]
-            if tag.lower() not in _TAGS:
-                shown = f"<{match[1]}{tag}>"
-                hint = f"In code, put it in backticks: `{shown}`; other raw HTML is not allowed."
-                problems.append(self.raw_problem(shown, f"<{match[1]}{tag}", text, line, hint))
-                continue
-            for name in _RAW_ATTRIBUTE.findall(rest):
-                allowed = _ATTRIBUTES.get(tag.lower(), set()) | _SILENT_ATTRIBUTES
-                if name.lower() not in allowed and name != "/":
-                    shown = f"{name} in <{tag}>"
-                    problems.append(self.raw_problem(shown, name, text, line, "Remove it."))
-        return problems
-
-    def raw_problem(self, shown: str, find: str, text: str, line: int, hint: str) -> Problem:
-        index = max(text.find(find), 0)
-        column = index - text.rfind("\n", 0, index)
-        at = Location(self.note.at.path, line + text.count("\n", 0, index), column)
-        return Problem(at, "raw-html", f"{shown} would vanish from the card", hint)
+    def unwrapped(self, paragraph: re.Match[str]) -> str:
+        """Return a figure without the paragraph around it, which HTML does not allow."""
+        figure = self.note.directives[int(paragraph[1])].name == markup.FIGURE
+        return f"{markup.OPEN}{paragraph[1]}{markup.CLOSE}" if figure else paragraph[0]
 
     def guarded(self, clean: str) -> str:
         """Return sanitized HTML with every text safe for Anki, our tokens filled in."""
@@ -325,7 +306,8 @@ class _Page:
         for piece in _PIECES.split(clean):
             if piece.startswith("<"):
                 maths = 'class="arithmatex"' in piece or (maths and not piece.startswith("</"))
-                parts.append(piece)
+                # An address inside a blank may hold `::`, which would begin the hint.
+                parts.append(ankitext.guard(piece, cloze=self.cloze, hidden=depth > 0))
                 continue
             for text in _TEXT_PIECES.split(piece):
                 done, depth = self.text(text, maths, depth)
@@ -344,33 +326,15 @@ class _Page:
         if match := markup.TOKEN.fullmatch(text):
             return self.fill(self.note.directives[int(match[1])], hidden=depth > 0), depth
         if maths:
-            return ankitext.maths(text, cloze=self.cloze), depth
+            return ankitext.maths(text, cloze=self.cloze, hidden=depth > 0), depth
         return ankitext.guard(text, cloze=self.cloze, hidden=depth > 0), depth
-
-    def check_balance(self, done: str) -> None:
-        """Report a blank that begins in one paragraph or list item and ends in another."""
-        if not self.cloze:
-            return
-        for match in re.finditer(r"\{\{c(\d+)::(.*?)\}\}", done, re.DOTALL):
-            inside = _RAW_TAG.findall(match[2])
-            opened = [name for slash, name, _ in inside if not slash and name not in ("br", "hr")]
-            closed = [name for slash, name, _ in inside if slash]
-            if sorted(opened) != sorted(closed):
-                self.problems.append(
-                    Problem(
-                        self.note.at,
-                        "cloze-across",
-                        f"blank c{match[1]} begins and ends in different paragraphs or marks",
-                        "Keep it inside one; two blanks may share a number.",
-                    )
-                )
 
     # --- directives -------------------------------------------------------
 
     def fill(self, directive: Directive, *, hidden: bool = False) -> str:
         """Return the HTML of a directive in prose."""
         if directive.name == markup.FIGURE:
-            return self.figure(directive)
+            return ankitext.guard(self.figure(directive), cloze=self.cloze, hidden=hidden)
         try:
             text = self.renderer._resolver.figure(directive)
         except SnippetError as error:
@@ -398,7 +362,6 @@ class _Page:
             problems = [Problem(directive.at, "figure", f"there is no '{path}'", hint)]
         self.problems += problems
         label = html.escape(alt)
-        svg = svg.translate({ord("{"): "&#123;", ord("}"): "&#125;"}) if self.cloze else svg
         return f'<div class="wd-figure" role="img" aria-label="{label}">{svg}</div>'
 
     def fence(self, fence: Fence, proofs: bool) -> str:
@@ -411,15 +374,23 @@ class _Page:
             message = "only a .cloze note hides code"
             self.problems.append(Problem(fence.blanks[0].at, "blank-place", message, hint))
             return ""
-        try:
-            hidden = highlight.locate(code.text, fence.blanks)
-        except SnippetError as error:
-            self.problems.append(error.at(fence.blanks[0].at))
-            return ""
+        hidden = self.hidden(code.text, fence)
         shown = highlight.to_html(code.text, fence.language, hidden, cloze=self.cloze)
         proof = proof_line(code, self.note.language) if proofs and code.proof else ""
         # A newline right after <pre> would be dropped by HTML; <code> keeps it.
         return f'<div class="wd-code"><pre><code>{shown}</code></pre>{proof}</div>'
+
+    def hidden(self, code: str, fence: Fence) -> tuple[highlight.Hidden, ...]:
+        """Return the places of the fence's blanks, a problem for each that has none."""
+        found: list[Blank] = []
+        for blank in fence.blanks:
+            try:
+                highlight.locate(code, (*found, blank))
+            except SnippetError as error:
+                self.problems.append(error.at(blank.at))
+            else:
+                found.append(blank)
+        return highlight.locate(code, found)
 
     def code(self, fence: Fence) -> Code | None:
         if fence.source is None:
@@ -442,8 +413,15 @@ class _Page:
 
 
 def _one_line(shown: str) -> str:
-    """Return the text of HTML as one line, blanks filled in, at most 120 characters."""
-    text = re.sub(r"\{\{c\d+::(.*?)(?:::[^{}]*?)?\}\}", r"\1", shown, flags=re.DOTALL)
-    text = html.unescape(re.sub(r"<[^>]*>", " ", text))
-    text = " ".join(text.split())
+    """Return the words of HTML, at most 120 characters."""
+    text = _words(shown)
     return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _words(shown: str) -> str:
+    """Return the text of HTML as one line, blanks filled in."""
+    before = ""
+    while before != shown:
+        before, shown = shown, _INNERMOST_BLANK.sub(r"\1", shown)
+    pieces = [_BLOCK_TAG.sub(" ", p) if p[:1] == "<" else p for p in _PIECES.split(shown)]
+    return " ".join(html.unescape("".join(p for p in pieces if p[:1] != "<")).split())

@@ -106,6 +106,9 @@ class Resolver:
             code = snippets.region(text, anchor) if anchor else snippets.without_markers(text)
         except SnippetError as error:
             raise SnippetError(error.rule, f"kernels/{path}: {error.message}", error.hint) from None
+        if not code.strip():
+            hint = "Write the code, or remove the fence."
+            raise SnippetError("empty-file", f"kernels/{path} holds no code", hint)
         return Snippet(path, anchor, code)
 
     def figure(self, directive: Directive) -> str:
@@ -134,6 +137,8 @@ class Resolver:
         if directive.name == "ratio":
             return in_percent(case.ratio_to_limit or 0.0)
         other = self._case(kernel, match["other"], shape)
+        if not _time_us(case):
+            return UNMEASURED
         return f"{two_digits(_time_us(other) / _time_us(case))}×"
 
     def kernel(self, name: str) -> Kernel:
@@ -153,7 +158,7 @@ class Resolver:
 
     def _text(self, path: str) -> str:
         if path not in self._texts:
-            if not (self._folder / path).resolve().is_relative_to(self._folder.resolve()):
+            if not _inside(self._folder / path, self._folder):
                 raise _outside(path)
             text, problems = read_text(self._folder / path, f"kernels/{path}")
             if problems:
@@ -300,7 +305,15 @@ def _kernel_path(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name:
         raise _outside(name)
-    return name if len(path.parts) > 1 else f"{path.stem}/{path.name}"
+    # As posix, so that `a//a.cu` is known as the kernel's own file.
+    return path.as_posix() if len(path.parts) > 1 else f"{path.stem}/{path.name}"
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a name too long, a link to itself: read_text says so
+        return True
 
 
 def _outside(name: str) -> SnippetError:

@@ -7,6 +7,7 @@ is in warpdeck/schemas/.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,8 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 
 from warpdeck.files import read_text
 from warpdeck.model import Location, Problem
@@ -26,12 +29,26 @@ KeyPath = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that leaves dates as the text they are: JSON schemas know no dates."""
+    """SafeLoader that leaves dates as text, which JSON schemas know no type for, and `no` too.
+
+    `no` is Norwegian among languages; true and false are booleans as in JSON.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012
-        first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
+        first: [
+            (tag, regexp)
+            for tag, regexp in resolvers
+            if not (tag.endswith(":timestamp") or (tag.endswith(":bool") and first not in "tfTF"))
+        ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse `*alias`: one can contain itself, and no file of ours needs one."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed here", mark)
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +87,31 @@ def parse(text: str, shown: str, schema: str, line: int = 1) -> tuple[Yaml | Non
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         return None, [_syntax(error, shown, line)]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        at = Location(shown, line + before.count("\n"), len(before) - before.rfind("\n"))
+        what = f"not YAML: character U+{ord(text[error.position]):04X} is not allowed"
+        return None, [Problem(at, "yaml", what, "Remove it.")]
+    except RecursionError:
+        return None, [_too_deep(shown, line)]
+    except (yaml.YAMLError, ValueError) as error:
         reason = str(error).splitlines()[0]
         at = Location(shown, line)
         return None, [Problem(at, "yaml", f"not YAML: {reason}", "Mend or remove it.")]
     positions: dict[KeyPath, Location] = {(): Location(shown, line, 1)}
-    problems = list(_walk(node, (), shown, line - 1, positions)) if node else []
+    try:
+        problems = list(_walk(node, (), shown, line - 1, positions)) if node else []
+    except RecursionError:
+        return None, [_too_deep(shown, line)]
     found = Yaml(data, positions)
     for invalid in _validator(schema).iter_errors(data):
         problems += _invalid(invalid, found)
     problems = list(dict.fromkeys(problems))
     return (None if problems else found), problems
+
+
+def _too_deep(shown: str, line: int) -> Problem:
+    return Problem(Location(shown, line), "yaml", "not YAML: nested too deeply", "Flatten it.")
 
 
 def _syntax(error: yaml.MarkedYAMLError, shown: str, line: int) -> Problem:
@@ -119,9 +150,17 @@ def _walk(
 
 
 @lru_cache
-def _validator(schema: str) -> Draft202012Validator:
+def _validator(schema: str) -> Validator:
     text = (files("warpdeck") / "schemas" / f"{schema}.schema.json").read_text("utf-8")
-    return Draft202012Validator(json.loads(text))
+    kind = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    validator: Validator = kind(json.loads(text))
+    return validator
+
+
+def _pattern(_: object, pattern: str, value: object, __: object) -> Iterator[ValidationError]:
+    # In JSON schemas `$` is the end of the text; Python's would let a newline follow.
+    if isinstance(value, str) and not re.search(pattern.replace("$", r"\Z"), value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
 def _invalid(error: ValidationError, found: Yaml) -> list[Problem]:
@@ -139,6 +178,8 @@ def _invalid(error: ValidationError, found: Yaml) -> list[Problem]:
             Problem(found.at(*keys), "missing-key", f"key '{k}' is missing", f"Add `{k}: …`.")
             for k in missing
         ]
+    if "propertyNames" in error.absolute_schema_path:
+        keys = (*keys, instance)
     name = ".".join(map(str, keys)) or "the file"
     # Schemas may say in their own words what a value is for: better than jsonschema's.
     hint = schema.get("description") or _expected(error, wanted)

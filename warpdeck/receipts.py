@@ -1,0 +1,296 @@
+"""kernels/<op>/receipts/<gpu>.json: what a run on a GPU proved, and of which source.
+
+Owns: the file's form, the hash of the source, and whether a receipt still speaks of the
+code in the tree. Must not know nvcc or notes.
+
+Three ways to be wrong: missing (never verified), stale (the source has changed since), and
+broken (not a whole receipt: a truncated file, a hand edit, a version that did not pass).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from warpdeck.atomic import write_bytes
+from warpdeck.files import read_text
+from warpdeck.model import (
+    Bug,
+    Case,
+    Kernel,
+    Location,
+    Output,
+    Problem,
+    Receipt,
+    Timing,
+    Version,
+    WarpdeckError,
+)
+
+SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
+"""The tools of compute-sanitizer that every version must pass."""
+
+_WIDTH = 100
+
+
+def source_sha256(root: Path, kernel: Kernel) -> str:
+    """Return the hash of all that decides what `verify` would find.
+
+    That is the code of the kernel and of its output programs, the headers beside them, the
+    whole harness, the flags, and of kernel.yml what a run uses; labels may be reworded.
+    Line ends count as \\n, so that a checkout on Windows is no change.
+    """
+    folder = root / "kernels" / kernel.name
+    named = {folder / kernel.file, *(folder / output.file for output in kernel.outputs)}
+    headers = {*folder.glob("*.h"), *folder.glob("*.cuh")}
+    harness = {path for path in (root / "kernels" / "harness").rglob("*") if path.is_file()}
+    digest = hashlib.sha256()
+    for path in sorted(named | headers | harness):
+        code = path.read_bytes().replace(b"\r\n", b"\n")
+        name = path.relative_to(root / "kernels").as_posix()
+        digest.update(f"{name}\0{len(code)}\0".encode())
+        digest.update(code)
+    digest.update(json.dumps(_settings(kernel), sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _settings(kernel: Kernel) -> dict[str, Any]:
+    return {
+        "file": kernel.file,
+        "flags": kernel.flags,
+        "limit": kernel.limit,
+        "shape": kernel.shape,
+        "steps": [(step.name, step.anchor) for step in kernel.steps],
+        "bugs": [
+            (bug.id, bug.version, bug.expect, [(edit.find, edit.replace) for edit in bug.edits])
+            for bug in kernel.bugs
+        ],
+        "outputs": [(output.id, output.file) for output in kernel.outputs],
+    }
+
+
+def path_of(root: Path, kernel: Kernel, gpu: str) -> Path:
+    """Return the path of the receipt of `kernel` on `gpu`: 'NVIDIA H200' is nvidia-h200."""
+    slug = re.sub(r"[^a-z0-9]+", "-", gpu.lower()).strip("-") or "gpu"
+    return root / "kernels" / kernel.name / "receipts" / f"{slug}.json"
+
+
+def load(root: Path, kernel: Kernel) -> tuple[tuple[Receipt, ...], list[Problem]]:
+    """Read every receipt of `kernel`, one a GPU, in the order of their file names."""
+    receipts, problems = [], []
+    for path in sorted((root / "kernels" / kernel.name / "receipts").glob("*.json")):
+        receipt, found = _read(path, path.relative_to(root).as_posix(), kernel)
+        problems += found
+        if receipt:
+            receipts.append(receipt)
+    return tuple(receipts), problems
+
+
+def is_fresh(root: Path, kernel: Kernel, receipt: Receipt) -> bool:
+    """Return whether `receipt` speaks of the code that is in the tree now."""
+    return receipt.source_sha256 == source_sha256(root, kernel)
+
+
+def best(root: Path, kernel: Kernel) -> tuple[Receipt | None, list[Problem]]:
+    """Return the fresh receipt that the cards show, or None and why there is none.
+
+    Of several GPUs the one first verified: a second GPU's receipt changes no card. A broken
+    receipt is a problem even where another one is fresh.
+    """
+    receipts, problems = load(root, kernel)
+    fresh = []
+    for receipt in receipts:
+        if is_fresh(root, kernel, receipt):
+            found = _gaps(root, kernel, receipt)
+            problems += found
+            fresh += [] if found else [receipt]
+    if fresh:
+        return min(fresh, key=lambda receipt: (receipt.date, receipt.gpu)), problems
+    if not problems:
+        problems = [_stale(root, kernel, receipts) if receipts else _missing(kernel)]
+    return None, problems
+
+
+def _missing(kernel: Kernel) -> Problem:
+    return Problem(
+        Location(f"kernels/{kernel.name}/kernel.yml"),
+        "missing-receipt",
+        f"kernel '{kernel.name}' has never been verified",
+        f"On a machine with a GPU run `{mend(kernel)}`, or build with --allow-stale.",
+    )
+
+
+def _stale(root: Path, kernel: Kernel, receipts: tuple[Receipt, ...]) -> Problem:
+    path = path_of(root, kernel, receipts[0].gpu).relative_to(root).as_posix()
+    return Problem(
+        Location(path),
+        "stale-receipt",
+        f"the code of kernel '{kernel.name}' has changed since it was verified",
+        f"On a machine with a GPU run `{mend(kernel)}`, or build with --allow-stale.",
+    )
+
+
+def mend(kernel: Kernel) -> str:
+    """Return the command that writes a new receipt."""
+    return f"uv run build.py verify {kernel.name}"
+
+
+def write(root: Path, kernel: Kernel, document: Mapping[str, Any]) -> Path:
+    """Write the receipt `document` in whole or not at all; return its path.
+
+    Raises WarpdeckError where it does not prove all that it should, with the old file
+    untouched: what did not pass is never written down as passing.
+    """
+    path = path_of(root, kernel, str(document["gpu"]))
+    shown = path.relative_to(root).as_posix()
+    problems = _check(dict(document), shown, kernel) or _gaps(root, kernel, parse(document))
+    if problems:
+        raise WarpdeckError(*problems)
+    write_bytes(path, dump(document))
+    return path
+
+
+def dump(document: Mapping[str, Any]) -> bytes:
+    """Return `document` as JSON, a case a line, so that a diff shows what has changed."""
+    return (_lines(document, "") + "\n").encode()
+
+
+def _lines(value: Any, indent: str) -> str:
+    flat = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if len(flat) + len(indent) <= _WIDTH or not isinstance(value, (Mapping, list, tuple)):
+        return flat
+    inner = indent + " "
+    if isinstance(value, Mapping):
+        parts = [
+            f"{json.dumps(key, ensure_ascii=False)}: {_lines(item, inner)}"
+            for key, item in value.items()
+        ]
+        opened, closed = "{}"
+    else:
+        parts = [_lines(item, inner) for item in value]
+        opened, closed = "[]"
+    return f"{opened}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closed}"
+
+
+def _read(path: Path, shown: str, kernel: Kernel) -> tuple[Receipt | None, list[Problem]]:
+    text, problems = read_text(path, shown)
+    if problems:
+        return None, problems
+    try:
+        document = json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        at = Location(shown, error.lineno, error.colno)
+        return None, [_broken(at, f"this is not JSON: {error.msg}", kernel)]
+    except (ValueError, RecursionError) as error:
+        return None, [_broken(Location(shown), f"this is not JSON: {error}", kernel)]
+    if problems := _check(document, shown, kernel):
+        return None, problems
+    return parse(document), []
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _check(document: Any, shown: str, kernel: Kernel) -> list[Problem]:
+    errors = list(_validator().iter_errors(document))
+    if not errors:
+        return []
+    first = min(errors, key=lambda error: list(map(str, error.absolute_path)))
+    where = ".".join(map(str, first.absolute_path)) or "the file"
+    return [_broken(Location(shown), f"{where}: {first.message[:120]}", kernel)]
+
+
+@lru_cache
+def _validator() -> Draft202012Validator:
+    text = (files("warpdeck") / "schemas" / "receipt.schema.json").read_text("utf-8")
+    return Draft202012Validator(json.loads(text))
+
+
+def _broken(at: Location, message: str, kernel: Kernel) -> Problem:
+    hint = f"Restore the file from git, or delete it and run `{mend(kernel)}` on a GPU."
+    return Problem(at, "broken-receipt", f"not a whole receipt: {message}", hint)
+
+
+def _gaps(root: Path, kernel: Kernel, receipt: Receipt) -> list[Problem]:
+    path = path_of(root, kernel, receipt.gpu).relative_to(root).as_posix()
+    return [_broken(Location(path), gap, kernel) for gap in gaps(kernel, receipt)]
+
+
+def gaps(kernel: Kernel, receipt: Receipt) -> Iterator[str]:
+    """Yield what a receipt of `kernel` should prove and this one does not."""
+    if receipt.kernel != kernel.name:
+        yield f"it is of kernel '{receipt.kernel}'"
+    versions = {version.name: version for version in receipt.versions}
+    for step in kernel.steps:
+        if step.name not in versions:
+            yield f"version '{step.name}' is not in it"
+        else:
+            yield from _version_gaps(kernel, versions[step.name])
+    bugs = {bug.id: bug for bug in receipt.bugs}
+    for spec in kernel.bugs:
+        if spec.id not in bugs:
+            yield f"bug '{spec.id}' is not in it"
+        elif bugs[spec.id].detector != spec.expect:
+            yield f"bug '{spec.id}' was caught by {bugs[spec.id].detector}, not {spec.expect}"
+    outputs = {output.id for output in receipt.outputs}
+    yield from (f"output '{o.id}' is not in it" for o in kernel.outputs if o.id not in outputs)
+
+
+def _version_gaps(kernel: Kernel, version: Version) -> Iterator[str]:
+    found = dict(version.sanitizers)
+    for tool in SANITIZERS:
+        if found.get(tool) != "pass":
+            yield f"version '{version.name}' did not pass {tool}: {found.get(tool, 'not run')}"
+    for case in version.cases:
+        if not case.max_error <= case.tolerance:
+            yield f"version '{version.name}' is off by {case.max_error} at {case.shape}"
+    if not any(case.shape == kernel.shape and case.time_us for case in version.cases):
+        yield f"version '{version.name}' was not timed at {kernel.shape}"
+
+
+def parse(document: Mapping[str, Any]) -> Receipt:
+    """Return the receipt in `document`, which fits receipt.schema.json."""
+    return Receipt(
+        kernel=document["kernel"],
+        gpu=document["gpu"],
+        driver=document["driver"],
+        nvcc=document["nvcc"],
+        flags=tuple(document["flags"]),
+        date=document["date"],
+        source_sha256=document["source_sha256"],
+        versions=tuple(
+            Version(
+                version["name"],
+                version["anchor"],
+                tuple(_case(case) for case in version["cases"]),
+                tuple(version["sanitizers"].items()),
+            )
+            for version in document["versions"]
+        ),
+        bugs=tuple(
+            Bug(bug["id"], bug["version"], bug["detector"], bug["seen"]) for bug in document["bugs"]
+        ),
+        outputs=tuple(Output(output["id"], output["stdout"]) for output in document["outputs"]),
+    )
+
+
+def _case(case: Mapping[str, Any]) -> Case:
+    time = case.get("time_us")
+    return Case(
+        shape=tuple(case["shape"]),
+        seed=case["seed"],
+        max_error=case["max_error"],
+        tolerance=case["tolerance"],
+        time_us=Timing(time["median"], time["min"], time["max"], time["runs"]) if time else None,
+        gb_per_s=case.get("gb_per_s"),
+        ratio_to_limit=case.get("ratio_to_limit"),
+    )

@@ -1,0 +1,13 @@
+"""Compile, run, sanitize, time and break kernels; write what was seen as receipts.
+
+The only package that starts other programs (nvcc, the kernels, compute-sanitizer). Must not
+know notes or HTML. `command.py` is its entry from the command line, `run.py` from Python.
+
+    process.py    a child process with a time limit
+    toolchain.py  nvcc and the GPU: found, named, told what to compile
+    program.py    what a kernel's own program prints
+    sanitizer.py  compute-sanitizer
+    bugs.py       the broken variants and their detectors
+    kernel.py     one kernel, all of the above → its receipt
+    run.py        all kernels
+"""

@@ -1,0 +1,94 @@
+"""The broken variants of a kernel, and which detector sees what is wrong with each.
+
+Owns: making a variant's source, running the detectors on it. Must not know receipts' form.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from warpdeck.model import Bug, BugSpec, Kernel, Timing
+from warpdeck.snippets import apply_edits_in_region
+from warpdeck.verify import process, program, sanitizer
+
+SLOWDOWN = 1.2
+"""A variant this many times slower than the whole version is caught by `time`."""
+
+_SEED = ("--seed", "1")  # so that what is seen stays the same from run to run
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What each detector that fired said of a variant."""
+
+    bug: BugSpec
+    by: Mapping[str, str]
+
+    def caught(self) -> Bug | None:
+        """Return the bug as the receipt holds it; None if the expected detector was silent."""
+        seen = self.by.get(self.bug.expect)
+        return Bug(self.bug.id, self.bug.version, self.bug.expect, seen) if seen else None
+
+    def instead(self) -> str:
+        """Return what fired, for the message that the expected detector did not."""
+        others = [f"{detector} ({seen})" for detector, seen in self.by.items()]
+        return f"only {', '.join(others)}" if others else "nothing did"
+
+
+def write_variant(kernel: Kernel, bug: BugSpec, kernels: Path, folder: Path) -> Path:
+    """Write the broken source under `folder`, beside a copy of what it includes.
+
+    Returns its path. The edits fit: load_kernels has tried them.
+    """
+    anchor = next(step.anchor for step in kernel.steps if step.name == bug.version)
+    own = folder / bug.id / kernel.name
+    shutil.copytree(kernels / "harness", folder / bug.id / "harness")
+    own.mkdir(parents=True)
+    for header in (kernels / kernel.name).glob("*.*h"):
+        shutil.copy(header, own)
+    code = (kernels / kernel.name / kernel.file).read_text("utf-8").replace("\r\n", "\n")
+    path = own / kernel.file
+    path.write_text(apply_edits_in_region(code, anchor, bug.edits), "utf-8")
+    return path
+
+
+def compare(bug: BugSpec, broken: Path, seconds: float) -> dict[str, str]:
+    """Run the variant on small shapes; return what the harness found wrong, by detector."""
+    run = program.run(broken, bug.version, seconds, "--check-only", *_SEED)
+    if run.failure is None:
+        return {}
+    kind = run.failure.kind
+    return {"compare" if kind in program.COMPARED else kind: run.failure.message}
+
+
+def sanitize(bug: BugSpec, tool: str, command: str, broken: Path, seconds: float) -> dict[str, str]:
+    """Run the variant under one tool of compute-sanitizer; return its complaint, if any."""
+    ran: process.Ran = sanitizer.run(command, tool, broken, bug.version, seconds)
+    seen = sanitizer.complaint(ran)
+    return {tool: seen} if seen else {}
+
+
+def slowdown(
+    bug: BugSpec, whole: Path, broken: Path, shape: tuple[int, ...], seconds: float
+) -> dict[str, str]:
+    """Time the whole version and the variant, one after the other, at `shape`.
+
+    A variant that is wrong is no slow variant: it is left to the other detectors.
+    """
+    size = "x".join(map(str, shape))
+    times: list[Timing] = []
+    for path in (whole, broken):
+        run = program.run(path, bug.version, seconds, "--shape", size, *_SEED)
+        if run.failure or not run.cases or not run.cases[-1].times:
+            return {}
+        times.append(run.cases[-1].times[0][1])
+    ratio = times[1].median / times[0].median
+    if ratio < SLOWDOWN:
+        return {}
+    before, after = (f"{time.median:.2g}" for time in times)
+    return {
+        "time": f"{ratio:.2g} times slower at {size}: {float(after):g} µs, not {float(before):g}"
+    }

@@ -1,0 +1,86 @@
+"""`verify` on the command line.
+
+Owns: its arguments and what it prints. Must not know how a kernel is verified.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from warpdeck.kernels import load_kernels
+from warpdeck.model import Kernel, Location, Problem
+from warpdeck.snippets import did_you_mean
+from warpdeck.verify.run import SECONDS, run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("kernels", nargs="*", metavar="kernel", help="folders of kernels/; all")
+    parser.add_argument(
+        "--compile-only", action="store_true", help="compile everything; needs nvcc but no GPU"
+    )
+    parser.add_argument("--refresh", action="store_true", help="verify again what has not changed")
+    parser.add_argument(
+        "--arch", type=_arch, help="like sm_90; several with commas (default: this GPU's)"
+    )
+    parser.add_argument("--jobs", type=int, default=0, help="processes at once (default: cores)")
+    parser.add_argument(
+        "--time-limit",
+        type=float,
+        default=SECONDS,
+        metavar="SECONDS",
+        help="of each process (default: %(default)g)",
+    )
+
+
+def command(
+    arguments: argparse.Namespace, root: Path, report: Callable[[str], None] | None = None
+) -> list[Problem]:
+    """Verify what `arguments` name; `report` takes progress, a line at a time (stderr)."""
+    kernels, problems = load_kernels(root)
+    chosen, unknown = _choose(kernels, arguments.kernels, root)
+    problems = unknown + [p for p in problems if _concerns(p, arguments.kernels)]
+    if problems:
+        return problems
+    result = run(
+        root,
+        chosen,
+        refresh=arguments.refresh,
+        compile_only=arguments.compile_only,
+        arch=arguments.arch,
+        jobs=arguments.jobs,
+        seconds=arguments.time_limit,
+        report=report or (lambda line: print(line, file=sys.stderr, flush=True)),
+    )
+    return list(result.problems)
+
+
+def _arch(text: str) -> str:
+    if not re.fullmatch(r"sm_\d+[af]?(,sm_\d+[af]?)*", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not like sm_90")
+    return text
+
+
+def _choose(
+    kernels: Sequence[Kernel], names: Sequence[str], root: Path
+) -> tuple[list[Kernel], list[Problem]]:
+    folders = sorted(path.parent.name for path in (root / "kernels").glob("*/kernel.yml"))
+    unknown = [
+        Problem(
+            Location("kernels"),
+            "unknown-kernel",
+            f"there is no kernel '{name}'",
+            did_you_mean(name, folders) or f"Kernels: {', '.join(folders)}.",
+        )
+        for name in names
+        if name not in folders
+    ]
+    return [kernel for kernel in kernels if not names or kernel.name in names], unknown
+
+
+def _concerns(problem: Problem, names: Sequence[str]) -> bool:
+    return not names or any(problem.at.path.startswith(f"kernels/{name}/") for name in names)

@@ -1,0 +1,335 @@
+"""One kernel: compiled, run, sanitized, timed, broken on purpose; then its receipt.
+
+Owns: the order of that, and the receipt's document. Must not know the command line.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from warpdeck import receipts
+from warpdeck.model import BugSpec, Kernel, Location, OutputSpec, Problem, Timing
+from warpdeck.receipts import SANITIZERS
+from warpdeck.snippets import region
+from warpdeck.verify import bugs, process, program, sanitizer
+from warpdeck.verify.program import Measured, VersionRun
+from warpdeck.verify.toolchain import Compiled, Gpu, Resources, Toolchain
+
+Result = TypeVar("Result")
+Key = tuple[str, str]
+MAIN: Key = ("main", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What verifying needs besides a kernel."""
+
+    root: Path
+    toolchain: Toolchain
+    sanitizer: str
+    """Command of compute-sanitizer."""
+    gpu: Gpu
+    jobs: int
+    """Processes at once, save while anything is timed."""
+    seconds: float
+    """Time limit of each process."""
+    report: Callable[[str], None]
+
+    def parallel(self, work: Iterable[Callable[[], Result]]) -> list[Result]:
+        """Do all of `work`, `jobs` at a time; return the results in order."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            return list(pool.map(lambda task: task(), work))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Everything that was found out about a kernel."""
+
+    runs: Mapping[str, VersionRun]
+    sanitizers: Mapping[str, Mapping[str, str]]
+    """By version: tool → `pass` or its complaint."""
+    findings: tuple[bugs.Findings, ...]
+    outputs: Mapping[str, str]
+
+
+def verify(setup: Setup, kernel: Kernel) -> tuple[Path | None, list[Problem]]:
+    """Verify `kernel` and replace its receipt; on any problem the old receipt stays."""
+    sha = receipts.source_sha256(setup.root, kernel)
+    with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
+        programs, problems = compile_all(
+            setup.root, setup.toolchain, kernel, Path(folder), setup.jobs
+        )
+        setup.report(f"{kernel.name}: compiled {len(programs)} programs")
+        problems = problems or _unlisted(setup, kernel, programs[MAIN].program)
+        if problems:
+            return None, problems
+        checked = _check(setup, kernel, programs)
+    problems = [*_version_problems(kernel, checked), *_other_problems(kernel, checked)]
+    if sha != receipts.source_sha256(setup.root, kernel):
+        message = "the code changed while it was being verified"
+        problems.append(_problem(kernel, "changed", message, "Verify again."))
+    if problems:
+        return None, problems
+    document = _document(setup, kernel, checked, programs[MAIN].resources, sha)
+    return receipts.write(setup.root, kernel, document), []
+
+
+def compile_all(
+    root: Path, toolchain: Toolchain, kernel: Kernel, folder: Path, jobs: int
+) -> tuple[dict[Key, Compiled], list[Problem]]:
+    """Compile the kernel, its broken variants and its output programs into `folder`."""
+    home = root / "kernels" / kernel.name
+    sources: dict[Key, Path] = {MAIN: home / kernel.file}
+    for bug in kernel.bugs:
+        sources["bug", bug.id] = bugs.write_variant(kernel, bug, root / "kernels", folder)
+    for output in kernel.outputs:
+        sources["output", output.id] = home / output.file
+    tasks = [
+        partial(toolchain.compile, source, folder / "-".join(key), kernel.flags)
+        for key, source in sources.items()
+    ]
+    with ThreadPoolExecutor(jobs) as pool:
+        made = dict(zip(sources, pool.map(lambda task: task(), tasks), strict=True))
+    problems = [
+        _compile_problem(kernel, key, error)
+        for key, error in made.items()
+        if isinstance(error, str)
+    ]
+    return {key: done for key, done in made.items() if isinstance(done, Compiled)}, problems
+
+
+def _compile_problem(kernel: Kernel, key: Key, error: str) -> Problem:
+    kind, name = key
+    what = {"main": kernel.file, "bug": f"bug '{name}'", "output": f"output '{name}'"}[kind]
+    hint = "Mend the edit in kernel.yml." if kind == "bug" else "Mend the code."
+    return _problem(kernel, "not-compiled", f"{what} does not compile: {error}", hint)
+
+
+def _unlisted(setup: Setup, kernel: Kernel, main: Path) -> list[Problem]:
+    listed = program.versions(main, setup.seconds)
+    return [
+        _problem(
+            kernel,
+            "unknown-version",
+            f"{kernel.file} --list knows no version '{step.name}', a step of kernel.yml",
+            f"It lists: {', '.join(listed) or 'nothing'}.",
+        )
+        for step in kernel.steps
+        if step.name not in listed
+    ]
+
+
+def _check(setup: Setup, kernel: Kernel, programs: Mapping[Key, Compiled]) -> Checked:
+    """Run everything: first what may run side by side, then what is timed, alone."""
+    main = programs[MAIN].program
+    sanitizers = _sanitize(setup, kernel, main)
+    found = _break(setup, kernel, programs)
+    outputs = {o.id: _output(setup, o, programs["output", o.id].program) for o in kernel.outputs}
+    setup.report(f"{kernel.name}: sanitizers, bugs and outputs done; timing")
+    runs = {}
+    for step in kernel.steps:
+        runs[step.name] = program.run(main, step.name, setup.seconds)
+        setup.report(f"{kernel.name}/{step.name}: {_summary(runs[step.name], kernel.shape)}")
+    timed = []
+    for finding in found:
+        slow: dict[str, str] = {}
+        if finding.bug.expect == "time":
+            broken = programs["bug", finding.bug.id].program
+            slow = bugs.slowdown(finding.bug, main, broken, kernel.shape, setup.seconds)
+        timed.append(bugs.Findings(finding.bug, {**finding.by, **slow}))
+    return Checked(runs, sanitizers, tuple(timed), outputs)
+
+
+def _sanitize(setup: Setup, kernel: Kernel, main: Path) -> dict[str, dict[str, str]]:
+    pairs = [(step.name, tool) for step in kernel.steps for tool in SANITIZERS]
+
+    def one(version: str, tool: str) -> str:
+        ran = sanitizer.run(setup.sanitizer, tool, main, version, setup.seconds)
+        return sanitizer.verdict(ran, setup.seconds)
+
+    verdicts = setup.parallel(partial(one, *pair) for pair in pairs)
+    results: dict[str, dict[str, str]] = {step.name: {} for step in kernel.steps}
+    for (version, tool), verdict in zip(pairs, verdicts, strict=True):
+        results[version][tool] = verdict
+    return results
+
+
+def _break(
+    setup: Setup, kernel: Kernel, programs: Mapping[Key, Compiled]
+) -> tuple[bugs.Findings, ...]:
+    def one(bug: BugSpec, detector: str) -> dict[str, str]:
+        broken = programs["bug", bug.id].program
+        if detector == "compare":
+            return bugs.compare(bug, broken, setup.seconds)
+        return bugs.sanitize(bug, detector, setup.sanitizer, broken, setup.seconds)
+
+    pairs = [(bug, detector) for bug in kernel.bugs for detector in ("compare", *SANITIZERS)]
+    seen = setup.parallel(partial(one, *pair) for pair in pairs)
+    by: dict[str, dict[str, str]] = {bug.id: {} for bug in kernel.bugs}
+    for (bug, _), found in zip(pairs, seen, strict=True):
+        by[bug.id] |= found
+    return tuple(bugs.Findings(bug, by[bug.id]) for bug in kernel.bugs)
+
+
+def _output(setup: Setup, output: OutputSpec, path: Path) -> str:
+    """Return what the program printed, empty where it failed or printed two things."""
+    ran = [process.run([str(path)], setup.seconds, path.parent) for _ in range(2)]
+    if any(run.code for run in ran) or ran[0].stdout != ran[1].stdout:
+        return ""
+    return ran[0].stdout
+
+
+def _summary(run: VersionRun, shape: tuple[int, ...]) -> str:
+    if run.failure:
+        return f"{run.failure.kind}: {run.failure.message}"
+    case = next((c for c in run.cases if c.shape == shape and c.times), None)
+    if case is None:
+        return f"{len(run.cases)} shapes right"
+    own, limit = case.times[0][1], _limit(case)[1]
+    percent = 100 * limit.median / own.median
+    return f"{len(run.cases)} shapes right, {own.median:.0f} us, {percent:.1f} % of the limit"
+
+
+# --- problems ----------------------------------------------------------------
+
+
+def _problem(kernel: Kernel, rule: str, message: str, hint: str) -> Problem:
+    return Problem(Location(f"kernels/{kernel.name}/kernel.yml"), rule, message, hint)
+
+
+def _version_problems(kernel: Kernel, checked: Checked) -> Iterable[Problem]:
+    for step in kernel.steps:
+        run = checked.runs[step.name]
+        if run.failure:
+            message = f"version '{step.name}' failed ({run.failure.kind}): {run.failure.message}"
+            yield _problem(kernel, "wrong", message, "Mend the code.")
+        elif not any(case.shape == kernel.shape and case.times for case in run.cases):
+            message = f"version '{step.name}' was not timed at {list(kernel.shape)}"
+            yield _problem(kernel, "not-timed", message, f"Time that shape in {kernel.file}.")
+        for tool, verdict in checked.sanitizers[step.name].items():
+            if verdict != sanitizer.PASS:
+                message = f"version '{step.name}' did not pass {tool}: {verdict}"
+                yield _problem(kernel, "sanitizer", message, "Mend the code.")
+
+
+def _other_problems(kernel: Kernel, checked: Checked) -> Iterable[Problem]:
+    for finding in checked.findings:
+        if not finding.caught():
+            bug = finding.bug
+            message = f"bug '{bug.id}' was not caught by {bug.expect}; {finding.instead()}"
+            hint = "Change `expect`, or the edit so that it shows."
+            yield _problem(kernel, "survivor", message, hint)
+    for name, stdout in checked.outputs.items():
+        if not stdout:
+            message = f"output '{name}' failed, printed nothing, or two runs printed two things"
+            yield _problem(kernel, "output", message, "Mend the program.")
+
+
+# --- the receipt ---------------------------------------------------------------
+
+
+def _document(
+    setup: Setup,
+    kernel: Kernel,
+    checked: Checked,
+    resources: Mapping[str, Resources],
+    sha: str,
+) -> dict[str, Any]:
+    device = checked.runs[kernel.limit].device
+    code = (setup.root / "kernels" / kernel.name / kernel.file).read_text("utf-8")
+    versions = [
+        {
+            "name": step.name,
+            "anchor": step.anchor,
+            "resources": _resources(region(code, step.anchor), resources),
+            "cases": [_case(case) for case in checked.runs[step.name].cases],
+            "sanitizers": dict(checked.sanitizers[step.name]),
+        }
+        for step in kernel.steps
+    ]
+    return {
+        "kernel": kernel.name,
+        "gpu": setup.gpu.name,
+        "device": {key: value for key, value in device.items() if key != "name"},
+        "driver": setup.gpu.driver,
+        "nvcc": setup.toolchain.version,
+        "flags": list(kernel.flags),
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "source_sha256": sha,
+        "limit": _limit_of(kernel, checked.runs[kernel.limit]),
+        "versions": versions,
+        "bugs": [_bug(finding) for finding in checked.findings],
+        "outputs": [{"id": name, "stdout": text} for name, text in checked.outputs.items()],
+    }
+
+
+def _case(case: Measured) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "shape": list(case.shape),
+        "seed": case.seed,
+        "max_error": case.max_error,
+        "tolerance": case.tolerance,
+    }
+    if case.times:
+        own = case.times[0][1]
+        name, limit = _limit(case)
+        data["time_us"] = {key: _digits(value, 4) for key, value in asdict(own).items()}
+        data["gb_per_s"] = _rate(case, own)
+        data["ratio_to_limit"] = _digits(limit.median / own.median, 4)
+        data["limit"] = {"name": name, "gb_per_s": _rate(case, limit)}
+    return data
+
+
+def _limit(case: Measured) -> tuple[str, Timing]:
+    """Return the fastest of the limits that took turns with the version, or itself."""
+    return min(case.times[1:] or case.times, key=lambda limit: limit[1].median)
+
+
+def _limit_of(kernel: Kernel, run: VersionRun) -> dict[str, Any]:
+    case = next(case for case in run.cases if case.shape == kernel.shape and case.times)
+    name, time = _limit(case)
+    return {"name": name, "gb_per_s": _rate(case, time)}
+
+
+def _rate(case: Measured, time: Timing) -> float:
+    return round(case.bytes / time.median / 1e3)
+
+
+def _digits(value: float, digits: int) -> float:
+    """Return `value` with so many significant digits: the noise stays out of the diff."""
+    return value if isinstance(value, int) else float(f"{value:.{digits}g}")
+
+
+def _bug(finding: bugs.Findings) -> dict[str, Any]:
+    bug, by = finding.bug, dict(finding.by)
+    seen = by.pop(bug.expect)
+    others = sorted(by)
+    return {
+        "id": bug.id,
+        "version": bug.version,
+        "detector": bug.expect,
+        "seen": seen,
+        **({"also": others} if others else {}),
+    }
+
+
+def _resources(code: str, found: Mapping[str, Resources]) -> dict[str, Any]:
+    """Return name → registers, … of the kernels in `code`.
+
+    A mangled name holds the length of the name before it: 13padded_kernel.
+    """
+    names: Sequence[str] = re.findall(r"__global__[^;{(]*?(?:\([^)]*\)\s*)?(\w+)\s*\(", code)
+    return {
+        name: asdict(used)
+        for name in names
+        for mangled, used in found.items()
+        if f"{len(name)}{name}" in mangled
+    }

@@ -1,0 +1,100 @@
+"""A child process that cannot outlive its time limit.
+
+Owns: process groups, time limits, what the child printed. Must not know what it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+MOST_OUTPUT = 1 << 24
+"""Bytes of output that are read back: a child may print for ever."""
+
+_running: set[int] = set()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of a child process."""
+
+    code: int
+    """Exit code; negative where a signal ended it."""
+    stdout: str
+    stderr: str
+    timed_out: bool = False
+
+    def ending(self, seconds: float) -> str:
+        """Return how it ended, as the end of a sentence: `exited with 1`."""
+        if self.timed_out:
+            return f"did not end within {seconds:.0f} seconds"
+        if self.code < 0:
+            with suppress(ValueError):
+                return f"was ended by {signal.Signals(-self.code).name}"
+        return f"exited with {self.code}"
+
+    def last_words(self) -> str:
+        """Return the last line that it printed, on stderr if any, without its blanks."""
+        lines = [line.strip() for line in (self.stderr or self.stdout).splitlines()]
+        return next((line for line in reversed(lines) if line), "")[:300]
+
+
+def run(command: Sequence[str], seconds: float, cwd: Path) -> Ran:
+    """Run `command` in `cwd`, at most `seconds` long; its whole process group ends with it.
+
+    Raises OSError where the program cannot be started.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,  # makes a group, so that what the child starts ends too
+        )
+        with _lock:
+            _running.add(child.pid)
+        timed_out = False
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            _end(child)
+        return Ran(child.returncode, _text(out), _text(err), timed_out)
+
+
+def end_all() -> None:
+    """End every child that runs now; for Ctrl-C, which their own groups do not get."""
+    with _lock:
+        for pid in _running:
+            _kill(pid)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    # The group is named by the child's pid, which stays taken until wait() has returned.
+    if child.returncode is None:
+        _kill(child.pid)
+        child.wait()
+    with _lock:
+        _running.discard(child.pid)
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(MOST_OUTPUT).decode("utf-8", "replace")

@@ -1,0 +1,106 @@
+"""What a kernel's own program prints with --json (kernels/harness/report.h).
+
+Owns: the form of those lines. Must not know how the program was made or why it is run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from warpdeck.model import Timing
+from warpdeck.verify import process
+
+COMPARED = frozenset({"value", "not-finite", "guard", "input", "race"})
+"""Kinds of failure that the harness finds by comparing memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a version did not pass."""
+
+    kind: str
+    """A kind of the harness's (`value`, `guard`, `launch`, …), or `crash`, `time-limit`."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One shape that passed."""
+
+    shape: tuple[int, ...]
+    seed: int
+    max_error: float
+    tolerance: float
+    bytes: float
+    times: tuple[tuple[str, Timing], ...]
+    """(name, time): the version first, then each limit; empty where not timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRun:
+    """One run of one version."""
+
+    device: Mapping[str, Any]
+    cases: tuple[Measured, ...]
+    failure: Failure | None
+
+
+def run(
+    program: Path, version: str, seconds: float, *options: str, cwd: Path | None = None
+) -> VersionRun:
+    """Run one version in a process of its own and read what it printed."""
+    command = [str(program), "--json", "--version", version, *options]
+    return read(process.run(command, seconds, cwd or program.parent), seconds)
+
+
+def read(ran: process.Ran, seconds: float) -> VersionRun:
+    """Return what a finished process printed; a missing end is a failure, never a pass."""
+    device: dict[str, Any] = {}
+    cases = []
+    failure, done = None, False
+    for line in ran.stdout.splitlines():
+        try:
+            record = json.loads(line)
+            device = record.get("device", device)
+            if "case" in record:
+                cases.append(_case(record["case"]))
+            if "failure" in record:
+                failure = _failure(record["failure"])
+            done = done or "done" in record
+        except (ValueError, KeyError, TypeError, AttributeError):
+            failure = Failure("crash", f"printed what is no record: {line[:120]}")
+    if failure is None and (ran.timed_out or ran.code != 0 or not done):
+        kind = "time-limit" if ran.timed_out else "crash"
+        words = f": {ran.last_words()}" if ran.stderr.strip() else ""
+        ending = ran.ending(seconds) if ran.timed_out or ran.code else "ended too early"
+        failure = Failure(kind, ending + words)
+    return VersionRun(device, tuple(cases), failure)
+
+
+def versions(program: Path, seconds: float) -> tuple[str, ...]:
+    """Return the names that `--list` prints."""
+    ran = process.run([str(program), "--list"], seconds, program.parent)
+    return tuple(ran.stdout.split()) if ran.code == 0 else ()
+
+
+def _case(data: Mapping[str, Any]) -> Measured:
+    return Measured(
+        tuple(data["shape"]),
+        int(data["seed"]),
+        float(data["max_error"]),
+        float(data["tolerance"]),
+        float(data["bytes"]),
+        tuple(
+            (name, Timing(time["median"], time["min"], time["max"], time["runs"]))
+            for name, time in data["times"].items()
+        ),
+    )
+
+
+def _failure(data: Mapping[str, Any]) -> Failure:
+    shape = "x".join(map(str, data["shape"]))
+    return Failure(str(data["kind"]), f"{shape}: {data['message']}" if shape else data["message"])

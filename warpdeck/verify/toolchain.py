@@ -1,0 +1,141 @@
+"""nvcc and the GPU: found, named, told what to compile.
+
+Owns: command lines of nvcc and nvidia-smi, what ptxas says of a kernel's resources. Must
+not know receipts.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from warpdeck.model import Location, Problem
+from warpdeck.verify import process
+
+COMPILE_ONLY = ("sm_75", "sm_90", "sm_120")
+"""Turing, Hopper, Blackwell: the oldest that nvcc 13 knows, the one measured, the newest."""
+
+_RELEASE = re.compile(r"release [\d.]+, V([\d.]+)")
+_ENTRY = re.compile(r"Compiling entry function '(\w+)'")
+_SPILLS = re.compile(r"(\d+) bytes spill stores")
+_USED = re.compile(r"Used (\d+) registers(?:.*?(\d+) bytes smem)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The GPU as nvidia-smi names it."""
+
+    name: str
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a kernel takes of a multiprocessor, as ptxas reports it."""
+
+    registers: int
+    shared_bytes: int
+    spilled_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A program that nvcc made."""
+
+    program: Path
+    resources: Mapping[str, Resources]
+    """By mangled name of the kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """nvcc and the architectures to compile for; an empty tuple: this machine's GPU."""
+
+    nvcc: str
+    version: str
+    archs: tuple[str, ...]
+    seconds: float
+    """Time limit of one compilation."""
+
+    def compile(
+        self, source: Path, program: Path, flags: Sequence[str], includes: Sequence[Path] = ()
+    ) -> Compiled | str:
+        """Compile `source` to `program`; return what nvcc complained of where it failed."""
+        command = [self.nvcc, *flags, *self._targets(), "-Xptxas", "-v"]
+        command += [f"-I{path}" for path in includes]
+        ran = process.run([*command, "-o", str(program), str(source)], self.seconds, source.parent)
+        if ran.timed_out:
+            return f"nvcc {ran.ending(self.seconds)}"
+        if ran.code != 0:
+            return _first_error(ran.stdout + ran.stderr) or f"nvcc {ran.ending(self.seconds)}"
+        return Compiled(program, ptxas(ran.stdout + ran.stderr))
+
+    def _targets(self) -> list[str]:
+        if not self.archs:
+            return ["-arch=native"]
+        numbers = [arch.removeprefix("sm_") for arch in self.archs]
+        return [f"-gencode=arch=compute_{n},code=sm_{n}" for n in numbers]
+
+
+def find(archs: tuple[str, ...], seconds: float, root: Path) -> Toolchain | Problem:
+    """Return nvcc as it stands on PATH, or the problem that there is none."""
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        return Problem(
+            Location("kernels"),
+            "no-nvcc",
+            "nvcc is not on PATH",
+            "Install the CUDA toolkit 12.8 or newer, or add its bin folder to PATH.",
+        )
+    try:
+        ran = process.run([nvcc, "--version"], 60, root)
+    except OSError as error:
+        return Problem(Location("kernels"), "no-nvcc", f"{nvcc}: {error.strerror}", "Mend it.")
+    match = _RELEASE.search(ran.stdout)
+    if ran.code != 0 or not match:
+        message = f"{nvcc} --version {ran.ending(60)}: {ran.last_words()}"
+        return Problem(Location("kernels"), "no-nvcc", message, "Mend the CUDA toolkit.")
+    return Toolchain(nvcc, match[1], archs, seconds)
+
+
+def gpu(root: Path) -> Gpu | Problem:
+    """Return the first GPU of this machine, or the problem that there is none."""
+    smi = shutil.which("nvidia-smi")
+    why = "nvidia-smi is not on PATH"
+    if smi:
+        query = "--query-gpu=name,driver_version"
+        ran = process.run([smi, query, "--format=csv,noheader"], 60, root)
+        name, _, driver = (ran.stdout.splitlines() or [""])[0].partition(",")
+        if ran.code == 0 and driver:
+            return Gpu(name.strip(), driver.strip())
+        why = f"nvidia-smi {ran.ending(60)}: {ran.last_words()}"
+    return Problem(
+        Location("kernels"),
+        "no-gpu",
+        f"there is no GPU to run on ({why})",
+        "Run it on a machine with an NVIDIA GPU, or check with --compile-only.",
+    )
+
+
+def ptxas(text: str) -> dict[str, Resources]:
+    """Return the resources of each kernel that `ptxas -v` named; the first target's win."""
+    found: dict[str, Resources] = {}
+    entry, spilled = "", 0
+    for line in text.splitlines():
+        if match := _ENTRY.search(line):
+            entry, spilled = match[1], 0
+        elif match := _SPILLS.search(line):
+            spilled = int(match[1])
+        elif entry and (match := _USED.search(line)):
+            found.setdefault(entry, Resources(int(match[1]), int(match[2] or 0), spilled))
+            entry = ""
+    return found
+
+
+def _first_error(text: str) -> str:
+    lines = text.splitlines()
+    named = [line for line in lines if re.search(r"\berror\b|fatal", line)]
+    return (named or [line for line in lines if line.strip()] or [""])[0].strip()[:300]
