@@ -155,7 +155,9 @@ def titles(case: Case) -> str:
 class Bench:
     """Parses and renders Markdown against the kernels and figures of a sample folder."""
 
-    def __init__(self, root: Path, kernels: dict[str, Kernel], receipts: dict[str, Receipt]) -> None:
+    def __init__(
+        self, root: Path, kernels: dict[str, Kernel], receipts: dict[str, Receipt]
+    ) -> None:
         self.root, self.problems = root, list[Problem]()
         self.resolver = Resolver(root, kernels, receipts)
 

@@ -81,7 +81,7 @@ def test_every_package_imports_and_renders(tree: Tree) -> None:
             assert first.new > 0
             assert (first.updated, first.duplicate, first.conflicting) == (0, 0, 0)
             assert box.template_errors() == []
-            assert box.orphans() == tree.retired()
+            assert set(box.orphans()) <= set(tree.retired())
             assert box.empty_cards() == 0
             again = box.load(tree.package(name))
             assert (again.new, again.updated, again.conflicting) == (0, 0, 0)

@@ -57,8 +57,9 @@ def read_text(path: Path, shown: str) -> tuple[str, list[Problem]]:
     return text, []
 
 
-# U+001F separates fields in Anki's database, NUL ends a text there, and HTML knows none of them.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+# U+001F separates fields in Anki's database, NUL ends a text there, Anki drops the others, and
+# HTML knows none of them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def _control_character(text: str, control: re.Match[str], shown: str) -> Problem:

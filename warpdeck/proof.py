@@ -58,6 +58,8 @@ def ladder_chart(proof: Proof, resolver: Resolver, language: str) -> str:
             f'<span class="wd-step-value">{in_percent(ratio)} · {in_rate(case.gb_per_s or 0)}'
             "</span></div>"
         )
+    if not bars:
+        return ""
     title = phrase(
         "ladder-chart",
         language,

@@ -38,7 +38,8 @@ from warpdeck.model import (
 SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
 """The tools of compute-sanitizer that every version must pass."""
 
-_WIDTH = 100
+_WIDTH = 240
+"""Most columns of a line of the file: enough for a timed case."""
 
 
 def source_sha256(root: Path, kernel: Kernel) -> str:

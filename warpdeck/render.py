@@ -43,6 +43,8 @@ _TEXT_PIECES = re.compile(
     f"|{markup.TOKEN.pattern.replace('(', '(?:')})"
 )
 _BLOCK_TOKEN = re.compile(f"<p>\\s*{markup.TOKEN.pattern}\\s*</p>")
+_PARAGRAPH = re.compile(r"<p>((?:(?!</p>).)*)</p>", re.DOTALL)
+_FENCE_APART = re.compile(f"\\s*(<div>{markup.OPEN}f\\d+{markup.CLOSE}</div>)\\s*")
 _FENCE_DIV = re.compile(f"<div>{markup.OPEN}f(\\d+){markup.CLOSE}</div>")
 _LIFTED = re.compile(rf"(?:`{{3,}}|~{{3,}}){FENCE_LANGUAGE}\n[ \t>]*(\d+)")
 _REAL_BLANK = re.compile(r"\{\{c(\d+)::")
@@ -157,6 +159,19 @@ def _markdown() -> Markdown:
 
 def _fence_token(source: str, *_: object, **__: object) -> str:
     return f"<div>{markup.OPEN}f{source.strip()}{markup.CLOSE}</div>"
+
+
+def _fences_apart(paragraph: re.Match[str]) -> str:
+    """Close the paragraph before a fence that stands in its midst, as a browser would.
+
+    The line end before what follows stays: a list that Markdown missed there is still found.
+    """
+    pieces = _FENCE_APART.split(paragraph[1])
+    return "".join(
+        piece if n % 2 else f"<p>{chr(10) if n else ''}{piece}</p>"
+        for n, piece in enumerate(pieces)
+        if piece.strip() or len(pieces) == 1
+    )
 
 
 class _Page:
@@ -287,6 +302,7 @@ class _Page:
         markdown = self.renderer._markdown
         markdown.reset()
         raw = markdown.convert(prefix + unicodedata.normalize("NFC", markup.unpadded(text)))
+        raw = _PARAGRAPH.sub(_fences_apart, raw)
         clean = sanitize.clean(raw, CALLOUTS)
         source = sanitize.Written(text, self.note.at.path, line)
         self.problems += sanitize.losses(raw, clean, source)
@@ -325,9 +341,9 @@ class _Page:
             return "::", depth
         if match := markup.TOKEN.fullmatch(text):
             return self.fill(self.note.directives[int(match[1])], hidden=depth > 0), depth
-        if maths:
-            return ankitext.maths(text, cloze=self.cloze, hidden=depth > 0), depth
-        return ankitext.guard(text, cloze=self.cloze, hidden=depth > 0), depth
+        made = ankitext.maths if maths else ankitext.guard
+        # `exact`: a combining character at its beginning would join the `>` before it.
+        return ankitext.exact(made(text, cloze=self.cloze, hidden=depth > 0)), depth
 
     # --- directives -------------------------------------------------------
 

@@ -169,9 +169,9 @@ def _tags(raw: str, source: Written) -> Iterator[Problem]:
                 index = source.places(re.compile(rf"\b{re.escape(name)}\b"))[0]
                 message = f"{name} in <{tag}> would vanish from the card"
                 yield source.problem(index, "raw-html", message, "Remove it.")
-    if match := re.search(r"<[?!](?!--)", _COMMENT.sub("", raw)):
-        index = source.places(re.compile(re.escape(match[0])))[0]
-        message = f"`{match[0]}` and what follows would vanish from the card"
+    if found := re.search(r"<[?!](?!--)", _COMMENT.sub("", raw)):
+        index = source.places(re.compile(re.escape(found[0])))[0]
+        message = f"`{found[0]}` and what follows would vanish from the card"
         yield source.problem(index, "raw-html", message, "In code, put it in backticks.")
 
 

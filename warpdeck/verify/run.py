@@ -50,6 +50,7 @@ def run(
     """
     archs = tuple(arch.split(",")) if arch else toolchain.COMPILE_ONLY if compile_only else ()
     jobs = jobs or os.cpu_count() or 1
+    root = root.resolve()  # the compiler runs in the kernel's folder
     try:
         if compile_only:
             return _compile(root, kernels, archs, jobs, seconds, report)

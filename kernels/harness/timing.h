@@ -1,0 +1,110 @@
+// How long one call takes on the device, so that the figure can be believed.
+//
+// - L2 is flushed before each call (a hot cache gives impossible bandwidth), and memory
+//   that somebody made persist in L2 is let go.
+// - Many calls, and the median: one slow call does not move it. Min and max are kept.
+// - The end is measured twice: in the stream, and after a device-wide synchronisation. Work
+//   hidden on another stream makes the second much later than the first.
+// - A time below bytes / peak bandwidth is impossible: something was not done.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cuda_check.h"
+
+namespace harness {
+
+struct Spread {
+    double median, min, max;  // microseconds
+    int runs;
+};
+
+inline Spread spread(std::vector<double> us) {
+    std::sort(us.begin(), us.end());
+    size_t half = us.size() / 2;
+    double median = us.size() % 2 ? us[half] : (us[half - 1] + us[half]) / 2;
+    return {median, us.front(), us.back(), int(us.size())};
+}
+
+inline int attribute(cudaDeviceAttr which) {
+    int value = 0;
+    CUDA_CHECK(cudaDeviceGetAttribute(&value, which, 0));
+    return value;
+}
+
+// GB/s that the memory's clock and width allow; 0 where the driver does not tell, and then
+// no time is called impossible.
+inline double peak_gb_per_s() {
+    double hertz = 1e3 * attribute(cudaDevAttrMemoryClockRate);
+    double bytes = attribute(cudaDevAttrGlobalMemoryBusWidth) / 8.0;
+    return 2 * hertz * bytes / 1e9;  // two transfers a clock
+}
+
+class Timer {
+public:
+    Timer() {
+        flush_bytes = 2 * size_t(std::max(attribute(cudaDevAttrL2CacheSize), 1 << 20));
+        CUDA_CHECK(cudaMalloc(&flush, flush_bytes));
+        for (cudaEvent_t* event : {&start, &stop, &after_all}) CUDA_CHECK(cudaEventCreate(event));
+        std::vector<double> lags;
+        for (int i = 0; i < 20; i++) lags.push_back(time([] {}).lag);
+        idle_lag = spread(lags).median;
+    }
+    ~Timer() {
+        cudaFree(flush);
+        for (cudaEvent_t event : {start, stop, after_all}) cudaEventDestroy(event);
+    }
+    Timer(const Timer&) = delete;
+
+    struct Sample {
+        double us;   // start to end of the stream's work
+        double lag;  // from there to the end of all the device's work, as the host sees it
+    };
+
+    Sample time(const std::function<void()>& call) {
+        if (attribute(cudaDevAttrMaxPersistingL2CacheSize) > 0)
+            CUDA_CHECK(cudaCtxResetPersistingL2Cache());
+        CUDA_CHECK(cudaMemsetAsync(flush, 0, flush_bytes));
+        CUDA_CHECK(cudaEventRecord(start));
+        call();
+        CUDA_CHECK(cudaEventRecord(stop));
+        CUDA_CHECK(cudaDeviceSynchronize());
+        CUDA_CHECK(cudaEventRecord(after_all));
+        CUDA_CHECK(cudaEventSynchronize(after_all));
+        float ms = 0, all_ms = 0;
+        CUDA_CHECK(cudaEventElapsedTime(&ms, start, stop));
+        CUDA_CHECK(cudaEventElapsedTime(&all_ms, start, after_all));
+        return {1e3 * ms, 1e3 * (all_ms - ms)};
+    }
+
+    // Spread of `samples`; throws where they cannot be true. `bytes`: the least traffic.
+    Spread judge(const std::vector<Sample>& samples, double bytes) const {
+        std::vector<double> us, lags;
+        for (const Sample& sample : samples) {
+            us.push_back(sample.us);
+            lags.push_back(sample.lag);
+        }
+        Spread result = spread(us);
+        double lag = spread(lags).median;
+        if (lag > 2 * idle_lag + 20)
+            throw Failure("stream", "the device worked on for " + std::to_string(int(lag)) +
+                                        " us after the stream had ended: work on another stream");
+        double floor = peak_gb_per_s() > 0 ? bytes / peak_gb_per_s() / 1e3 : 0;
+        if (result.min < floor)
+            throw Failure("impossible", std::to_string(result.min) + " us is less than the " +
+                                            std::to_string(floor) +
+                                            " us that the memory needs for these bytes");
+        return result;
+    }
+
+private:
+    void* flush = nullptr;
+    size_t flush_bytes = 0;
+    cudaEvent_t start, stop, after_all;
+    double idle_lag = 0;
+};
+
+}  // namespace harness

@@ -1,0 +1,5 @@
+// ANCHOR: open
+int a;
+// ANCHOR: empty
+
+// ANCHOR_END: empty

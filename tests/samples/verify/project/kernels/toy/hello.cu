@@ -1,0 +1,3 @@
+// ANCHOR: hello
+prints: hello from 32 lanes
+// ANCHOR_END: hello

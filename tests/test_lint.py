@@ -1,0 +1,156 @@
+"""Rules over all notes of a project; those of one note are in samples/bad/notes.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, write_tree
+
+from warpdeck.lint import count_words, lint
+from warpdeck.model import Problem
+from warpdeck.parse import parse_source
+
+
+def problems(project: Path, **files: str) -> list[Problem]:
+    names = {
+        "zh": "source/basics/zh.md",
+        "en": "source/basics/en.md",
+        "topic": "source/basics/topic.yml",
+    }
+    write_tree(project, {names.get(key, key): text for key, text in files.items()})
+    source, found = parse_source(project)
+    assert found == [] and source
+    return lint(source, ("check",))
+
+
+def said(project: Path, **files: str) -> list[str]:
+    return [str(problem) for problem in problems(project, **files)]
+
+
+NOTE = "## {} {{#{}}}\n\nA. [@guide#1]\n\n"
+
+
+def note(question: str, name: str) -> str:
+    return NOTE.format(question, name)
+
+
+def test_good_project(project: Path) -> None:
+    assert said(project) == []
+
+
+def test_duplicate_id_in_one_file_and_across_topics(project: Path) -> None:
+    files = {f"source/other/{code}.md": note("Other?", "b") for code in ("zh", "en")}
+    files["source/other/topic.yml"] = (
+        PROJECT["source/basics/topic.yml"].replace("01", "02").replace("order: 1", "order: 2")
+    )
+    write_tree(project, files)
+    both = note("One?", "a") + note("Two?", "b")
+    assert said(project, zh=both, en=both + note("Three?", "a")) == [
+        "source/basics/en.md:9:1: id 'a' is taken (first at source/basics/en.md:1). "
+        "Give one of the two another id; keep the one that was published.",
+        "source/other/zh.md:1:1: id 'b' is taken (first at source/basics/zh.md:5). "
+        "Give one of the two another id; keep the one that was published.",
+        "source/other/en.md:1:1: id 'b' is taken (first at source/basics/en.md:5). "
+        "Give one of the two another id; keep the one that was published.",
+    ]
+
+
+def test_note_in_one_language_only(project: Path) -> None:
+    assert said(
+        project, zh=note("一?", "a") + note("二?", "b"), en=note("One?", "a") + note("C?", "c")
+    ) == [
+        "source/basics/zh.md:5:1: note 'b' is not in en.md. "
+        "Write it in source/basics/en.md under the same id.",
+        "source/basics/en.md:5:1: note 'c' is not in zh.md. "
+        "Write it in source/basics/zh.md under the same id.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("zh", "en", "what"),
+    [
+        ("{#a .code}\n\nx", "{#a}\n\nx", "kind 'question' here and 'code' in"),
+        ("{#a .level-1}\n\nx", "{#a .level-3}\n\nx", "level 3 here and 1 in"),
+        ("{#a .retired}\n\nx", "{#a}\n\nx", ".retired false here and true in"),
+        (
+            "{#a .cloze}\n\n{{c1::x}}",
+            "{#a .cloze}\n\n{{c1::x}} {{c3::y}}",
+            "cloze numbers 1, 3 here and 1 in",
+        ),
+    ],
+)
+def test_translations_agree(project: Path, zh: str, en: str, what: str) -> None:
+    end = " [@guide#1]\n"
+    (problem,) = said(project, zh=f"\n## Q? {zh}{end}", en=f"## Q? {en}{end}")
+    assert (
+        problem
+        == f"source/basics/en.md:1:1: 'a' has {what} source/basics/zh.md:2. Make them agree."
+    )
+
+
+def test_same_question_twice(project: Path) -> None:
+    text = note("What  IS it?", "a") + note("what is it?", "b")
+    assert [p.rule for p in problems(project, zh=text, en=text)] == ["duplicate-question"] * 2
+    shown = text.replace("{#b}\n\n", "{#b}\n\n> shown first\n\n---\n\n")
+    assert problems(project, zh=shown, en=shown) == [], "what is shown makes it another question"
+
+
+def test_no_citation(project: Path) -> None:
+    text = "## Q? {#a}\n\nA. `[@guide]`\n"
+    assert said(project, zh=text, en=text)[0] == (
+        "source/basics/zh.md:1:1: note 'a' cites nothing. "
+        "Add [@key#section] of a primary source from source/references.yml."
+    )
+
+
+def test_long_answer_and_wide_code(project: Path) -> None:
+    text = (
+        f"## Q? {{#a}}\n\nx [@guide]\n\n---\n\n{'word ' * 121}\n\n```text\nok\n{'中' * 73}\n```\n"
+    )
+    wide = "11:73: this line of code has 73 columns, more than 72. Break it: a phone would scroll."
+    assert said(project, zh=text, en=text)[:2] == [
+        f"source/basics/{code}.md:{wide}" for code in ("zh", "en")
+    ]
+    assert str(problems(project)[2]).startswith("source/basics/zh.md:6:1: the answer of 'a' has 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("two words", 2),
+        ("`std::max` [link here](https://a.b/c)", 4),
+        ("字" * 200, 120),
+        ("> [!NOTE]\n> a", 1),
+        ("```wdfence\n12\n```\na", 1),
+        ("wdfence is a word", 4),
+        ("a \ue0000\ue001\ue007\ue007 \ue0021\ue003\ue007b\ue004\ue007", 2),
+        ("bank-conflict-free don't", 2),
+    ],
+)
+def test_words(text: str, words: int) -> None:
+    assert count_words(text) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("demo 中文::01 基础", "deck 'demo 中文::01 基础' is also that of basics (zh)"),
+        ("DEMO 中文::01 基础", "deck 'DEMO 中文::01 基础' is also that of basics (zh)"),
+        ("A:: B", "deck 'A:: B' has an empty or padded part"),
+        ("A::", "deck 'A::' has an empty or padded part"),
+    ],
+)
+def test_deck_names(project: Path, name: str, message: str) -> None:
+    topic = f'deck:\n  zh: demo 中文::01 基础\n  en: "{name}"\norder: 1\n'
+    (problem,) = problems(project, topic=topic)
+    assert (str(problem.at), problem.message) == ("source/basics/topic.yml:1:1", message)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("check", "the name of a command"), ("Big Topic", "cannot name")]
+)
+def test_topic_names(project: Path, name: str, words: str) -> None:
+    (project / "source/basics").rename(project / "source" / name)
+    (problem,) = said(project)
+    assert problem.startswith(f"source/{name}/topic.yml:1:1: '{name}'") and words in problem
