@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from conftest import HERE, Bench, Case, Learner, cases, fields, shown, titles
 
-from warpdeck import lint, note_types
+from warpdeck import markup, parse
 from warpdeck.ledger import guid
 from warpdeck.model import RenderedNote
 from warpdeck.parse import parse_source
+from warpdeck.phrases import phrase
 from warpdeck.render import Renderer
 from warpdeck.resolve import Resolver
 
@@ -220,6 +221,14 @@ def test_problem_of_a_figure_is_named_in_its_own_file(bench: Bench) -> None:
     assert [str(p.at) for p in bench.problems] == ["source/demo/figures/bad.svg:2:1"]
 
 
-def test_callouts_of_the_linter_have_their_look() -> None:
-    css = note_types.note_types("demo")["Basic"].css
-    assert ".admonition" in css and len(lint.CALLOUTS) == 6
+@pytest.mark.parametrize("name", markup.CALLOUTS)
+def test_callout_without_a_title_gets_one_in_the_language(project: Path, name: str) -> None:
+    for language, title in (("zh", phrase(name, "zh")), ("en", phrase(name, "en"))):
+        path = project / "source" / "basics" / f"{language}.md"
+        path.write_text(f"## Q? {{#x}}\n\nA.\n\n> [!{name.upper()}]\n> Text.\n\n[@guide#1]\n")
+        (note,), _ = parse.parse_file(path, "x.md", "basics", language)
+        source, _ = parse_source(project)
+        assert source
+        rendered, problems = Renderer(source, Resolver(project, {}, {}), project).render(note)
+        assert problems == []
+        assert f'<p class="admonition-title">{title}</p>' in fields(rendered)["Answer"]

@@ -19,9 +19,6 @@ from warpdeck.snippets import did_you_mean
 WORKING_CODE = ("c", "cpp", "c++", "cuda", "cu", "ptx")
 """Languages of code that a reader would try: it is included from kernels/ or a sketch."""
 
-CALLOUTS = ("note", "tip", "important", "warning", "caution", "question")
-"""What may stand in `> [!…]`; each has its look in card.css."""
-
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[A-Za-z0-9][\w.'’/-]*")
 # A fence as parse.py leaves it behind: its number on the line after the marks.
@@ -133,11 +130,14 @@ def _citations(note: Note, source: Source) -> Iterator[Problem]:
 def _callouts(note: Note, source: Source) -> Iterator[Problem]:
     for text, first in ((note.front, note.front_line), (note.back, note.back_line)):
         for match in _CALLOUT.finditer(text):
-            if match[1].lower() not in CALLOUTS:
+            if match[1].lower() not in markup.CALLOUTS:
                 line = first + text.count("\n", 0, match.start(1))
                 column = match.start(1) - text.rfind("\n", 0, match.start(1)) - 2
-                known = f"Known: {', '.join(name.upper() for name in CALLOUTS)}."
-                hint = did_you_mean(match[1].upper(), [name.upper() for name in CALLOUTS]) or known
+                known = f"Known: {', '.join(name.upper() for name in markup.CALLOUTS)}."
+                hint = (
+                    did_you_mean(match[1].upper(), [name.upper() for name in markup.CALLOUTS])
+                    or known
+                )
                 at = Location(note.at.path, line, column)
                 yield Problem(at, "callout", f"unknown callout '[!{match[1]}]'", hint)
 

@@ -27,6 +27,9 @@ PAD = "\ue007"
 """Fills up a token to the length of what it stands for; `unpadded` drops it."""
 RESERVED = re.compile("[\ue000-\ue007]")
 
+CALLOUTS = ("note", "tip", "important", "warning", "caution", "question")
+"""What may stand in `> [!…]`; each has its look in card.css and its word in phrases.py."""
+
 DIRECTIVE = re.compile(r"\{\{#([\w-]+)[ \t]*([^\n]*?)\}\}")
 FIGURE = "figure"
 """Name of the directive that `![what it shows](path)` becomes."""

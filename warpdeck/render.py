@@ -17,7 +17,6 @@ from markdown import Markdown
 
 from warpdeck import ankitext, figures, highlight, markup, note_types, sanitize
 from warpdeck.ledger import guid
-from warpdeck.lint import CALLOUTS
 from warpdeck.model import (
     Blank,
     Directive,
@@ -52,6 +51,10 @@ _INNERMOST_BLANK = re.compile(
     r"\{\{c\d+::((?:(?!\{\{|\}\}|::).)*)(?:::(?:(?!\{\{|\}\}).)*)?\}\}", re.DOTALL
 )
 _BLOCK_TAG = re.compile(r"</?(?:p|br|div|li|[uo]l|t[dhr]|table|h\d|blockquote|hr|pre)\b[^>]*>")
+# The title that Markdown gives to a callout whose author gave none.
+_CALLOUT_TITLE = re.compile(
+    f'(<p class="admonition-title">)({"|".join(markup.CALLOUTS)})(</p>)', re.IGNORECASE
+)
 _HTML_LANGUAGES = {"zh": "zh-Hans"}
 
 
@@ -90,14 +93,14 @@ class Renderer:
         asked = ankitext.plain(question, cloze=True)
         line = f'<p class="wd-retired">{phrase("retired", language, id=note_id)}</p>'
         blanks = " ".join(f"{{{{c{ordinal + 1}::–}}}}" for ordinal in ordinals)
-        reverse = asked if note_types.REVERSE_CARD in ordinals else ""
+        both_ways = name == note_types.BASIC and note_types.REVERSE_CARD in ordinals
         fields = {
             "Question": asked,
             "Text": f"<p>{asked}</p><p>{blanks}</p>",
             "Expected": "–",
-            "Answer": line,
+            "Answer": "" if both_ways else line,
             "Extra": line,
-            "Reverse": reverse if name == note_types.BASIC else "",
+            "Reverse": line if both_ways else "",
             "Kind": phrase(kind, language),
             "Note ID": note_id,
             "Language": _HTML_LANGUAGES.get(language, language),
@@ -302,13 +305,19 @@ class _Page:
         markdown = self.renderer._markdown
         markdown.reset()
         raw = markdown.convert(prefix + unicodedata.normalize("NFC", markup.unpadded(text)))
-        raw = _PARAGRAPH.sub(_fences_apart, raw)
-        clean = sanitize.clean(raw, CALLOUTS)
+        raw = self.titled(_PARAGRAPH.sub(_fences_apart, raw))
+        clean = sanitize.clean(raw, markup.CALLOUTS)
         source = sanitize.Written(text, self.note.at.path, line)
         self.problems += sanitize.losses(raw, clean, source)
         if self.cloze:
             self.problems += sanitize.crossing(clean, source)
         return self.guarded(_BLOCK_TOKEN.sub(self.unwrapped, clean))
+
+    def titled(self, raw: str) -> str:
+        """Return Markdown's HTML with the titles of callouts in the note's language."""
+        return _CALLOUT_TITLE.sub(
+            lambda m: m[1] + phrase(m[2].lower(), self.note.language) + m[3], raw
+        )
 
     def unwrapped(self, paragraph: re.Match[str]) -> str:
         """Return a figure without the paragraph around it, which HTML does not allow."""

@@ -26,10 +26,11 @@ _BODIES: Mapping[Kind, str] = {
     Kind.CLOZE: "A sentence with a {{c1::blank}} and {{c2::another::a hint}}.",
     Kind.TYPE: "exactText\n\n---\n\nWhy.",
     Kind.CODE: "```cuda\n{{#include FILE.cu:ANCHOR}}\n```\n\nWhat to say while writing it.",
-    Kind.BUG: "```cuda\n{{#bug KERNEL:BUG}}\n```\n\n---\n\n{{#seen KERNEL:BUG}}\n\nWhy, and the fix.",
+    Kind.BUG: "```cuda\n{{#bug KERNEL:BUG}}\n```\n\n---\n\n"
+    "{{#seen KERNEL:BUG}}\n\nWhy, and the fix.",
     Kind.OUTPUT: "```cuda\n{{#include FILE.cu:ANCHOR}}\n```\n\n---\n\n"
     "```text\n{{#output KERNEL:OUTPUT}}\n```\n\nWhy.",
-    Kind.LADDER: "```cuda\n{{#include FILE.cu:ANCHOR}}\n```\n\nWhat it removes, what limits it now.",
+    Kind.LADDER: "```cuda\n{{#include FILE.cu:ANCHOR}}\n```\n\nWhat it removes, what remains.",
 }
 
 

@@ -25,7 +25,7 @@ from warpdeck.verify.toolchain import Compiled, Gpu, Resources, Toolchain
 
 Result = TypeVar("Result")
 Key = tuple[str, str]
-MAIN: Key = ("main", "")
+MAIN: Key = ("main", "program")
 
 
 @dataclass(frozen=True, slots=True)
