@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from ankibox import AnkiBox, fresh
+from worktree import Tree
 
-from warpdeck import lint, note_types, parse
+from warpdeck import kernels, lint, note_types, parse, receipts
 from warpdeck.model import (
     Kernel,
     Note,
@@ -107,8 +108,17 @@ __global__ void add(const float* a, const float* b, float* c, int n) {
 // ANCHOR_END: add
 int main() {}
 """,
+    "kernels/vector-add/kernel.yml": """title: { zh: 向量加法, en: Vector addition }
+file: vector-add.cu
+flags: [-O3]
+limit: add
+shape: [1024]
+steps:
+  - name: add
+    labels: { zh: 加, en: add }
+""",
 }
-"""Path and text of each file: one topic in two languages, one kernel without kernel.yml."""
+"""Path and text of each file: one topic in two languages, one kernel."""
 
 
 def write_tree(root: Path, files: dict[str, str]) -> None:
@@ -122,7 +132,54 @@ def write_tree(root: Path, files: dict[str, str]) -> None:
 def project(tmp_path: Path) -> Path:
     """A small project without a problem."""
     write_tree(tmp_path, PROJECT)
+    write_receipts(tmp_path)
     return tmp_path
+
+
+def write_receipts(root: Path) -> None:
+    """Write a receipt for each kernel as it is now, as if a run had passed on some GPU."""
+    found, problems = kernels.load_kernels(root)
+    assert problems == []
+    for kernel in found:
+        time = {"median": 2.0, "min": 1.9, "max": 2.5, "runs": 50}
+        measured = {"time_us": time, "gb_per_s": 6.1, "ratio_to_limit": 1.0}
+        case = {"shape": list(kernel.shape), "seed": 1, "max_error": 0.0, "tolerance": 0.0}
+        versions = [
+            {
+                "name": step.name,
+                "anchor": step.anchor,
+                "cases": [{**case, **measured}],
+                "sanitizers": dict.fromkeys(receipts.SANITIZERS, "pass"),
+            }
+            for step in kernel.steps
+        ]
+        document = {
+            "kernel": kernel.name,
+            "gpu": "Test GPU",
+            "driver": "1.0",
+            "nvcc": "13.0",
+            "flags": list(kernel.flags),
+            "date": "2026-01-31",
+            "source_sha256": receipts.source_sha256(root, kernel),
+            "limit": {"name": kernel.limit, "gb_per_s": 6.1},
+            "versions": versions,
+            "bugs": [],
+            "outputs": [],
+        }
+        receipts.write(root, kernel, document)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """A copy of this project."""
+    return Tree(tmp_path / "tree")
+
+
+@pytest.fixture
+def box() -> Iterator[AnkiBox]:
+    """An empty collection."""
+    with fresh() as opened:
+        yield opened
 
 
 # --- golden files ------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import ankibox
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
-from test_decks import Tree
+from worktree import Tree
 
 WIDTH = 360
 """CSS pixels of a small phone."""
@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, str]]]:
     """Return, by language, (name, HTML) of every side of every card, and the style."""
-    tree = Tree(tmp_path_factory.mktemp("cards"))
+    tree = Tree(tmp_path_factory.mktemp("cards") / "tree")
     tree.build("--locked")
     found = {}
     for language in ("zh", "en"):

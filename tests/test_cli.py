@@ -363,3 +363,44 @@ def test_new_topic_and_notes_of_every_kind_lead_to_a_build(
     assert run(project) == 0
     assert run(project, "new", "topic", "fresh-topic") == 1
     assert run(project, "new", "note", "fresh-topic", "fresh-type") == 1
+
+
+# --- nothing unverified slips in -----------------------------------------------------
+
+
+def test_file_that_no_kernel_yml_names_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "kernels" / "vector-add" / "other.cu").write_text("int main() {}\n")
+    add_note(project, "is-unverified", "", "```cuda\n{{#include vector-add/other.cu}}\n```")
+    assert run(project) == 1
+    said = capsys.readouterr().err
+    assert "no receipt can cover kernels/vector-add/other.cu" in said
+    assert run(project, "--allow-stale") == 0
+
+
+@pytest.mark.parametrize("change", ["code", "flags", "receipt gone", "receipt cut"])
+def test_code_without_a_fresh_receipt_stops_the_build(
+    project: Path, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(project) == 0
+    before = state(project)
+    folder = project / "kernels" / "vector-add"
+    receipt = next(folder.glob("receipts/*.json"))
+    if change == "code":
+        path = folder / "vector-add.cu"
+        path.write_text(path.read_text().replace("a[i] + b[i]", "b[i] + a[i]"))
+    elif change == "flags":
+        path = folder / "kernel.yml"
+        path.write_text(path.read_text().replace("-O3", "-O2"))
+    elif change == "receipt gone":
+        receipt.unlink()
+    else:
+        receipt.write_bytes(receipt.read_bytes()[:100])
+    assert run(project) == 1
+    said = capsys.readouterr().err
+    assert re.search(r"kernels/vector-add/\S+:\d+:\d+: ", said), said
+    assert "uv run build.py verify vector-add" in said
+    assert state(project) == before
+    if change != "receipt cut":
+        assert run(project, "--allow-stale") == 0

@@ -2,67 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import ankibox
-import pytest
-
-from warpdeck import ledger
-
-ROOT = Path(__file__).parent.parent
-PARTS = ("source", "kernels", "warpdeck", "build.py", "dist")
-
-
-class Tree:
-    """A copy of the project that a test may edit."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for part in PARTS:
-            if (ROOT / part).is_dir():
-                shutil.copytree(ROOT / part, folder / part)
-            else:
-                shutil.copy(ROOT / part, folder / part)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command as a user does; the copy's own package comes first on the path."""
-        command = [sys.executable, "build.py", *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(self.folder)}
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
-
-    def build(self, *arguments: str) -> None:
-        done = self.run(*arguments)
-        assert done.returncode == 0, done.stderr
-
-    def package(self, name: str) -> bytes:
-        return (self.folder / "dist" / name).read_bytes()
-
-    def packages(self) -> list[str]:
-        return sorted(path.name for path in (self.folder / "dist").glob("*.apkg"))
-
-    def retired(self) -> list[str]:
-        """Return the guids of retired notes, which come without cards."""
-        book = ledger.load(self.folder / "source" / "notes.lock")
-        return sorted(entry.guid for entry in book.notes.values() if entry.retired)
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Tree:
-    return Tree(tmp_path)
-
-
-@pytest.fixture
-def box() -> Iterator[ankibox.AnkiBox]:
-    with ankibox.fresh() as opened:
-        yield opened
+from worktree import Tree
 
 
 def test_committed_ledger_and_sums_are_those_of_the_source(tree: Tree) -> None:
@@ -113,7 +56,7 @@ def test_three_edits_and_a_style_change_update_three_notes(
 ) -> None:
     tree.build("--locked")
     box.load(tree.package("warpdeck-en.apkg"))
-    assert box.study(40) > 0
+    assert box.study(40, "warpdeck English") > 0
     before, scm = box.rows(), box.scm()
     path = tree.folder / "source" / "memory-hierarchy" / "en.md"
     text, count = re.subn(
@@ -135,7 +78,7 @@ def test_three_edits_and_a_style_change_update_three_notes(
 def test_deleted_section_retires_the_note(tree: Tree, box: ankibox.AnkiBox) -> None:
     tree.build("--locked")
     box.load(tree.package("warpdeck-en.apkg"))
-    box.study(40)
+    assert box.study(40, "warpdeck English") > 0
     before, guids = box.rows(), box.guids()
     for language in ("zh", "en"):
         path = tree.folder / "source" / "memory-hierarchy" / f"{language}.md"

@@ -232,3 +232,10 @@ def test_callout_without_a_title_gets_one_in_the_language(project: Path, name: s
         rendered, problems = Renderer(source, Resolver(project, {}, {}), project).render(note)
         assert problems == []
         assert f'<p class="admonition-title">{title}</p>' in fields(rendered)["Answer"]
+
+
+def test_sketch_says_on_the_card_that_it_was_not_run(bench: Bench) -> None:
+    answer = fields(bench.body("```cuda {.sketch}\nint a;\n```"))["Answer"]
+    assert phrase("sketch", "en") in answer
+    plain = fields(bench.body("```text\nint a;\n```"))["Answer"]
+    assert "wd-proof" not in plain

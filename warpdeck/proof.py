@@ -12,6 +12,7 @@ from warpdeck import ankitext
 from warpdeck.model import Case, Kernel, StepSpec
 from warpdeck.phrases import phrase
 from warpdeck.resolve import (
+    UNVERIFIED,
     Code,
     Proof,
     Resolver,
@@ -25,9 +26,11 @@ from warpdeck.resolve import (
 def proof_line(code: Code, language: str) -> str:
     """Return the line below a code block: where it ran, how fast, what checked it."""
     proof = code.proof
-    if proof is None:
+    if code.origin == "sketch":
+        return f'<div class="wd-proof wd-sketch">{phrase("sketch", language)}</div>'
+    if proof is None and code.origin != UNVERIFIED:
         return ""
-    if proof.receipt is None:
+    if proof is None or proof.receipt is None:
         return f'<div class="wd-proof wd-unverified">{phrase("unverified", language)}</div>'
     key = {"bug": "proof-bug", "output": "proof-output"}.get(code.origin, "proof")
     lines = [phrase(key, language, gpu=proof.receipt.gpu)]

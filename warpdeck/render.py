@@ -401,7 +401,7 @@ class _Page:
             return ""
         hidden = self.hidden(code.text, fence)
         shown = highlight.to_html(code.text, fence.language, hidden, cloze=self.cloze)
-        proof = proof_line(code, self.note.language) if proofs and code.proof else ""
+        proof = proof_line(code, self.note.language) if proofs else ""
         # A newline right after <pre> would be dropped by HTML; <code> keeps it.
         return f'<div class="wd-code"><pre><code>{shown}</code></pre>{proof}</div>'
 
@@ -419,7 +419,7 @@ class _Page:
 
     def code(self, fence: Fence) -> Code | None:
         if fence.source is None:
-            return Code(fence.code, "literal", None)
+            return Code(fence.code, "sketch" if "sketch" in fence.classes else "literal", None)
         try:
             return self.renderer._resolver.code(fence.source)
         except SnippetError as error:

@@ -33,6 +33,11 @@ CODE_DIRECTIVES = ("include", "bug", "fix", "output")
 FIGURE_DIRECTIVES = ("seen", "time", "rate", "ratio", "speedup")
 """Directives that fill in a figure in prose."""
 
+HARNESS = "harness"
+"""The folder of kernels/ that every kernel's hash covers."""
+UNVERIFIED = "unverified"
+"""Origin of code that no receipt can cover."""
+
 _INCLUDE = re.compile(r"(?P<file>[^\s:]+)(?::(?P<anchor>[\w-]+))?")
 _NAMED = re.compile(r"(?P<kernel>[\w-]+):(?P<name>[\w-]+)")
 _MEASURED = re.compile(
@@ -57,7 +62,7 @@ class Code:
 
     text: str
     origin: str
-    """include, bug, fix or output."""
+    """include, bug, fix, output, UNVERIFIED, or what the author wrote there: literal, sketch."""
     proof: Proof | None
     """None for files that belong to no kernel.yml."""
 
@@ -66,9 +71,18 @@ class Resolver:
     """Looks directives up in one state of kernels/."""
 
     def __init__(
-        self, root: Path, kernels: Mapping[str, Kernel], receipts: Mapping[str, Receipt]
+        self,
+        root: Path,
+        kernels: Mapping[str, Kernel],
+        receipts: Mapping[str, Receipt],
+        *,
+        strict: bool = False,
     ) -> None:
-        """Take the kernels by name, and of their receipts the fresh ones alone."""
+        """Take the kernels by name, and of their receipts the fresh ones alone.
+
+        `strict` refuses code that no receipt can cover.
+        """
+        self._strict = strict
         self._folder = root / "kernels"
         self._kernels = MappingProxyType(dict(kernels))
         self._receipts = MappingProxyType(dict(receipts))
@@ -177,15 +191,30 @@ class Resolver:
 
     def _include(self, argument: str) -> Code:
         snippet = self.snippet(argument)
-        kernel = self._kernels.get(snippet.path.split("/")[0])
-        if kernel is None:
+        folder, _, file = snippet.path.partition("/")
+        if folder == HARNESS:  # every receipt's hash covers it
             return Code(snippet.code, "include", None)
+        kernel = self._kernels.get(folder)
+        if kernel is None or not _is_covered(kernel, file):
+            self._refuse_unverified(snippet.path, kernel)
+            return Code(snippet.code, UNVERIFIED, None)
         receipt = self._receipts.get(kernel.name)
         step = None
-        if snippet.path == f"{kernel.name}/{kernel.file}":
+        if file == kernel.file:
             step = next((s for s in kernel.steps if s.anchor == snippet.anchor), None)
         version = _version(receipt, step.name) if receipt and step else None
         return Code(snippet.code, "include", Proof(kernel, receipt, version, step))
+
+    def _refuse_unverified(self, path: str, kernel: Kernel | None) -> None:
+        folder = path.split("/")[0]
+        # A kernel.yml with problems of its own is told of where it stands, once.
+        if not self._strict or (kernel is None and (self._folder / folder / "kernel.yml").exists()):
+            return
+        raise SnippetError(
+            "unverified-file",
+            f"no receipt can cover kernels/{path}: no kernel.yml names it",
+            f"Name it in kernels/{folder}/kernel.yml, or build with --allow-stale.",
+        )
 
     def _broken(self, kernel: Kernel, bug: BugSpec) -> str:
         step = next(step for step in kernel.steps if step.name == bug.version)
@@ -299,6 +328,14 @@ def _time_us(case: Case) -> float:
 
 def _version(receipt: Receipt, name: str) -> Version | None:
     return next((version for version in receipt.versions if version.name == name), None)
+
+
+def _is_covered(kernel: Kernel, file: str) -> bool:
+    """Return whether the receipt's hash covers `file` of the kernel's folder."""
+    return file.endswith((".h", ".cuh")) or file in (
+        kernel.file,
+        *(output.file for output in kernel.outputs),
+    )
 
 
 def _kernel_path(name: str) -> str:

@@ -75,7 +75,8 @@ def read(root: Path, *, allow_stale: bool = False) -> tuple[Workspace | None, li
         return None, problems
     # `uv run build.py check` must mean one thing: no topic may bear a command's name.
     problems += lint(source, COMMANDS)
-    resolver = Resolver(root, {kernel.name: kernel for kernel in found_kernels}, fresh)
+    by_name = {kernel.name: kernel for kernel in found_kernels}
+    resolver = Resolver(root, by_name, fresh, strict=not allow_stale)
     renderer = Renderer(source, resolver, root)
     return Workspace(root, source, found_kernels, tuple(fresh.values()), renderer), problems
 
