@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from warpdeck.lint import count_words
-from warpdeck.model import Kernel, Kind, Note, Receipt
+from warpdeck.model import Kernel, Kind, Note, Receipt, Topic
 from warpdeck.parse import Source
 
 
@@ -22,6 +22,7 @@ class TopicCount:
     topic: str
     language: str
     deck: str
+    description: str
     notes: int
     cards: int
     kinds: Mapping[str, int]
@@ -63,7 +64,7 @@ def make(source: Source, kernels: Sequence[Kernel], fresh: Sequence[Receipt]) ->
     cited = {citation.key for note in source.notes for citation in note.citations}
     return Report(
         topics=tuple(
-            _topic(source, topic.name, language, deck)
+            _topic(source, topic, language, deck)
             for topic in source.topics
             for language, deck in topic.decks
         ),
@@ -81,6 +82,7 @@ def as_data(report: Report) -> dict[str, Any]:
                 "topic": t.topic,
                 "language": t.language,
                 "deck": t.deck,
+                "description": t.description,
                 "notes": t.notes,
                 "cards": t.cards,
                 "kinds": dict(t.kinds),
@@ -114,13 +116,14 @@ def cards_of(note: Note) -> int:
     return 2 if note.kind is Kind.REVERSE else 1
 
 
-def _topic(source: Source, topic: str, language: str, deck: str) -> TopicCount:
-    notes = [n for n in source.notes if (n.topic, n.language) == (topic, language)]
+def _topic(source: Source, topic: Topic, language: str, deck: str) -> TopicCount:
+    notes = [n for n in source.notes if (n.topic, n.language) == (topic.name, language)]
     live = [note for note in notes if not note.retired]
     return TopicCount(
-        topic=topic,
+        topic=topic.name,
         language=language,
         deck=deck,
+        description=dict(topic.description).get(language, ""),
         notes=len(live),
         cards=sum(map(cards_of, live)),
         kinds=dict(sorted(Counter(note.kind.value for note in live).items())),

@@ -14,7 +14,7 @@ from warpdeck import kernels, receipts
 from warpdeck.commands import COMMANDS
 from warpdeck.files import read_text
 from warpdeck.lint import lint
-from warpdeck.model import Kernel, Location, Note, Problem, Receipt, RenderedNote
+from warpdeck.model import Kernel, Location, Problem, Receipt, RenderedNote
 from warpdeck.parse import Source, parse_source
 from warpdeck.progress import Reporter
 from warpdeck.render import Renderer
@@ -86,8 +86,3 @@ def _anchors(root: Path) -> Iterator[Problem]:
         shown = path.relative_to(root).as_posix()
         text, problems = read_text(path, shown)
         yield from problems or check_anchors(shown, text)
-
-
-def notes_of(notes: Collection[Note], topic: str, language: str) -> tuple[Note, ...]:
-    """Return the notes of one topic in one language."""
-    return tuple(note for note in notes if note.topic == topic and note.language == language)
