@@ -201,14 +201,16 @@ def test_a_bug_that_its_detector_misses_is_a_problem(
 def test_code_that_does_not_compile_is_told_with_the_compiler_s_words(project: Path) -> None:
     edit(project, "fast: right 125", "fast: right 125 // syntax error")
     result = verify(project)
-    assert "toy.cu does not compile: toy.cu(6): error: expected a ';'. Mend the code" in told(
-        result
-    )
+    said = told(result)
+    assert "kernels/toy/toy.cu:6:1: does not compile: error: expected a ';'. Mend the code" in said
+    assert "bug 'slow'" not in said
 
 
 def test_a_bug_that_does_not_compile_is_told_by_its_name(project: Path) -> None:
     edit(project, 'replace: "250"', 'replace: "syntax error"', "toy/kernel.yml")
-    assert "bug 'slow' does not compile" in told(verify(project))
+    assert "bug 'slow' does not compile: error: expected a ';'. Mend the edit" in told(
+        verify(project)
+    )
 
 
 def test_a_step_that_the_program_does_not_know_is_told(project: Path) -> None:

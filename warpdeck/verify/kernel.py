@@ -98,19 +98,32 @@ def compile_all(
     ]
     with ThreadPoolExecutor(jobs) as pool:
         made = dict(zip(sources, pool.map(lambda task: task(), tasks), strict=True))
+    failed = {key: error for key, error in made.items() if isinstance(error, str)}
+    # A variant of code that does not compile cannot compile either, and says nothing new.
     problems = [
-        _compile_problem(kernel, key, error)
-        for key, error in made.items()
-        if isinstance(error, str)
+        _compile_problem(root, kernel, key, error)
+        for key, error in failed.items()
+        if key[0] != "bug" or MAIN not in failed
     ]
     return {key: done for key, done in made.items() if isinstance(done, Compiled)}, problems
 
 
-def _compile_problem(kernel: Kernel, key: Key, error: str) -> Problem:
+_NVCC_ERROR = re.compile(r"(?P<path>.+?)\((?P<line>\d+)\): (?P<what>.+)", re.DOTALL)
+
+
+def _compile_problem(root: Path, kernel: Kernel, key: Key, error: str) -> Problem:
     kind, name = key
-    what = {"main": kernel.file, "bug": f"bug '{name}'", "output": f"output '{name}'"}[kind]
-    hint = "Mend the edit in kernel.yml." if kind == "bug" else "Mend the code."
-    return _problem(kernel, "not-compiled", f"{what} does not compile: {error}", hint)
+    match = _NVCC_ERROR.fullmatch(error)
+    what = match["what"] if match else error
+    if kind == "bug":  # nvcc names a line of a copy that is gone
+        hint = "Mend the edit in kernel.yml."
+        return _problem(kernel, "not-compiled", f"bug '{name}' does not compile: {what}", hint)
+    path = Path(match["path"]) if match else root
+    if match and path.is_relative_to(root):
+        at = Location(path.relative_to(root).as_posix(), int(match["line"]))
+        return Problem(at, "not-compiled", f"does not compile: {what}", "Mend the code.")
+    file = kernel.file if kind == "main" else f"output '{name}'"
+    return _problem(kernel, "not-compiled", f"{file} does not compile: {error}", "Mend the code.")
 
 
 def _unlisted(setup: Setup, kernel: Kernel, main: Path) -> list[Problem]:
