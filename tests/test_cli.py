@@ -51,13 +51,50 @@ def test_without_arguments_it_builds(project: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--langg", "en"], ["--lang", "de"], ["no-such-topic"], ["new"], ["new", "note", "x", "y"]],
+    [
+        ["--langg", "en"],
+        ["--lang", "de"],
+        ["no-such-topic"],
+        ["new"],
+        ["new", "note", "x", "y"],
+        ["new", "topic", "build"],
+        ["new", "topic", "x" * 300],
+        ["new", "kernel", "9a"],
+        ["verify", "--jobs", "-1"],
+        ["verify", "--time-limit", "nan"],
+    ],
 )
 def test_wrong_usage_exits_with_2(
     project: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(project, *arguments) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["abc", "-5", "1.5", " ", "1" * 30])
+def test_time_that_is_none_is_wrong_usage(
+    project: Path,
+    given: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", given)
+    assert run(project) == 2
+    assert f"SOURCE_DATE_EPOCH is '{given}'" in capsys.readouterr().err
+    assert state(project) == {}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a Linux device")
+def test_output_that_cannot_be_written_is_one_sentence(project: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-u", str(REPOSITORY / "build.py"), "report", "--json"]
+        done = subprocess.run(
+            command, cwd=project, env=environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_misspelt_topic_gets_a_suggestion(
@@ -154,6 +191,12 @@ def leave_merge_conflict(project: Path) -> str:
     return r"notes\.lock:1:1: an unfinished merge"
 
 
+def rename_project(project: Path) -> str:
+    path = project / "source" / "project.yml"
+    path.write_text(re.sub(r"^name: .*", "name: other", path.read_text(), flags=re.M))
+    return r"project\.yml:1:1: notes\.lock holds .* that was not called 'other'"
+
+
 BREAKS: list[Callable[[Path], str]] = [
     break_yaml,
     misspell_key,
@@ -165,6 +208,7 @@ BREAKS: list[Callable[[Path], str]] = [
     put_directory_into_dist,
     truncate_ledger,
     leave_merge_conflict,
+    rename_project,
 ]
 
 
@@ -181,6 +225,31 @@ def test_broken_project_changes_no_file(
     assert re.search(expected, said), said
     assert "Traceback" not in said
     assert state(project) == before
+
+
+def test_broken_kernel_is_told_once_and_not_by_each_note(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_note(project, "is-timed", "", "{{#time vector-add:add}}")
+    add_note(project, "is-a-step", ".ladder", "```cuda\n{{#include vector-add.cu:add}}\n```")
+    path = project / "kernels" / "vector-add" / "kernel.yml"
+    path.write_text(path.read_text() + "zz: 1\n")
+    assert run(project, "check") == 1
+    said = capsys.readouterr().err
+    assert "unknown key 'zz'" in said
+    assert said.endswith("\n1 problem\n"), said
+
+
+def test_problem_that_quotes_lines_of_code_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = project / "kernels" / "vector-add" / "kernel.yml"
+    bug = '  - {id: x, version: add, edits: [{find: "a\\nb", replace: ""}], expect: compare}\n'
+    text = re.sub(r"^bugs:.*?(?=^\S|\Z)", "", path.read_text(), flags=re.M | re.S)
+    path.write_text(text + "bugs:\n" + bug)
+    assert run(project, "check") == 1
+    said = capsys.readouterr().err
+    assert "`a\\nb` occurs 0 times" in said, said
 
 
 def test_all_problems_of_all_files_at_once_and_sorted(
@@ -404,3 +473,20 @@ def test_code_without_a_fresh_receipt_stops_the_build(
     assert state(project) == before
     if change != "receipt cut":
         assert run(project, "--allow-stale") == 0
+
+
+def test_a_deck_from_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "mine"
+    root.mkdir()
+    assert run(root, "new", "project", "my-deck", "--lang", "en", "fr") == 0
+    assert run(root, "new", "topic", "first") == 0
+    assert run(root, "new", "note", "first", "first-question") == 0
+    references = root / "source" / "references.yml"
+    references.write_text("k:\n  title: T\n  url: https://example.org\n  checked: 2026-01-31\n")
+    for language in ("en", "fr"):
+        path = root / "source" / "first" / f"{language}.md"
+        path.write_text(path.read_text().replace("@KEY#SECTION", "@k#1"))
+    assert run(root) == 0, capsys.readouterr().err
+    assert (root / "dist" / "my-deck-fr.apkg").is_file()
+    assert run(root, "new", "project", "my-deck") == 1
+    assert run(tmp_path, "new", "project", "my-deck", "--lang", "English!") == 2

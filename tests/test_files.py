@@ -52,9 +52,10 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "f").write_text("")
     (tmp_path / "loop").symlink_to("loop")
-    names = ("d", "none", "f/below", "loop", "x" * 300)
+    os.mkfifo(tmp_path / "pipe")
+    names = ("d", "none", "f/below", "loop", "x" * 300, "pipe")
     rules = [read_text(tmp_path / name, "f")[1][0].rule for name in names]
-    assert rules == ["is-directory", "missing-file", "unreadable", "unreadable", "unreadable"]
+    assert rules == ["is-directory", "missing-file", *["unreadable"] * 4]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")

@@ -224,7 +224,12 @@ def test_topics_and_their_notes_come_in_deck_order(project: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("source/project.yml", None, "source/project.yml:1:1: there is no such file. Create it."),
+        (
+            "source/project.yml",
+            None,
+            "source/project.yml:1:1: there is no such file. Take that of another project, or run "
+            "`new project NAME` in an empty folder.",
+        ),
         (
             "source/references.yml",
             None,

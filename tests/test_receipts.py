@@ -124,6 +124,8 @@ def test_a_name_of_a_gpu_becomes_a_file_name(project: Path) -> None:
         (lambda d: d.update(date="yesterday"), "date: "),
         (lambda d: d["versions"][0]["cases"][0].update(gb_per_s=-1), "gb_per_s"),
         (lambda d: d["versions"][0].update(cases=[]), "versions.0.cases"),
+        (lambda d: d["bugs"][0].update(seen="a\x1fb"), "bug 'wrong-value' holds U+001F"),
+        (lambda d: d["outputs"][0].update(stdout="\x1b[1m"), "output 'hello' holds U+001B"),
     ],
 )
 def test_what_does_not_prove_all_is_neither_written_nor_believed(
@@ -152,6 +154,7 @@ def test_what_does_not_prove_all_is_neither_written_nor_believed(
         (lambda data: b"[]", "is not of type 'object'"),
         (lambda data: b"[" * 100_000, "this is not JSON"),
         (lambda data: data.replace(b"125.0", b"NaN"), "NaN is no number"),
+        (lambda data: data.replace(b"600.1", b"\\ud800", 1), "this is not JSON"),
         (lambda data: b"<<<<<<< HEAD\n" + data, "1:1: not a whole receipt: this is not JSON"),
         (lambda data: b"\xff" + data, "is not UTF-8"),
     ],
@@ -212,6 +215,13 @@ def test_what_a_run_uses_of_kernel_yml_makes_it_stale(project: Path, old: str, n
     path = project / TOY / "kernel.yml"
     path.write_text(path.read_text("utf-8").replace(old, new, 1), "utf-8")
     assert receipts.source_sha256(project, toy(project)) != before
+
+
+@pytest.mark.parametrize("name", ["harness/.DS_Store", "harness/harness.h~", "toy/._own.h"])
+def test_what_an_editor_leaves_behind_leaves_it_fresh(project: Path, name: str) -> None:
+    receipts.write(project, toy(project), document(project))
+    (project / "kernels" / name).write_text("x")
+    assert best(project)[1] == []
 
 
 def test_two_files_that_swap_their_bytes_are_a_change(project: Path) -> None:

@@ -271,6 +271,12 @@ def arguments(*given: str) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
+def test_a_project_without_the_harness_is_told(project: Path) -> None:
+    shutil.rmtree(project / "kernels" / "harness")
+    (problem,) = command.command(arguments("--compile-only"), project, print)
+    assert str(problem).startswith("kernels/harness:1:1: there is no folder kernels/harness/")
+
+
 def test_a_misspelt_kernel_is_told(project: Path) -> None:
     problems = command.command(arguments("tyo"), project, print)
     assert [str(p) for p in problems] == [

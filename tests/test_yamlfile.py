@@ -31,11 +31,25 @@ def said(text: str, schema: str = "topic", line: int = 1) -> list[str]:
         ),
         (
             "deck: {zh: A}\norder: one\n",
-            "f:2:1: order: 'one' is not of type 'integer'. Write a value of type integer.",
+            "f:2:1: order: 'one' is not of type 'integer'. Write a whole number.",
         ),
         ("deck: {zh: A}\norder: 0\n", "f:2:1: order: 0 is less than the minimum of 1. Change it."),
-        ("", "f:1:1: the file: None is not of type 'object'. Write a value of type object."),
-        ("- a\n", "f:1:1: the file: ['a'] is not of type 'object'. Write a value of type object."),
+        (
+            "",
+            "f:1:1: the file: None is not of type 'object'. Write lines of the form `key: value`.",
+        ),
+        (
+            "- a\n",
+            "f:1:1: the file: ['a'] is not of type 'object'. Write lines of the form `key: value`.",
+        ),
+        (
+            'deck: {zh: "a\\x1fb"}\norder: 1\n',
+            "f:1:12: character U+001F cannot be shown on a card. Remove its escape.",
+        ),
+        (
+            'deck: {zh: A}\norder: 1\ndescription: {zh: "\\ud800"}\n',
+            "f:3:19: character U+D800 cannot be shown on a card. Remove its escape.",
+        ),
         ("deck: {zh: A\norder: 1\n", "f:2:6: not YAML: expected ',' or '}', but got ':'."),
         ("deck:\n\tzh: A\n", "f:2:1: not YAML: found character '\\t' that cannot start any token."),
         ("中: &a [*a]\n", "f:1:8: not YAML: aliases are not allowed here."),

@@ -18,6 +18,7 @@ from warpdeck import __version__
 from warpdeck.commands import COMMANDS
 from warpdeck.model import Problem, UsageError, WarpdeckError
 
+PROGRAM = "build.py"
 DONE, PROBLEMS, USAGE = 0, 1, 2
 
 
@@ -27,14 +28,14 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
     # `build.py memory-hierarchy --lang zh` is short for `build.py build memory-hierarchy …`.
     if not given or given[0] not in (*COMMANDS, "-h", "--help", "--version"):
         given.insert(0, "build")
-    parser = _parser(given[0])
     try:
+        parser = _parser(given[0])
         parsed = parser.parse_args(given)
         problems = _module(given[0]).run(parsed, root or Path.cwd())
     except SystemExit as stop:  # argparse: 0 after --help, 2 for wrong usage
         return int(stop.code or DONE)
     except UsageError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return USAGE
     except WarpdeckError as error:
         problems = list(error.problems)
@@ -45,12 +46,16 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
         # The reader of our output (`| head`) has gone; Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PROBLEMS
+    except OSError as error:  # a full disk under our output, a name too long, a folder without x
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{PROGRAM}: {where}{(error.strerror or str(error)).lower()}", file=sys.stderr)
+        return PROBLEMS
     return _print(problems)
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="build.py", description="Q&A Markdown and GPU-verified code become Anki decks."
+        prog=PROGRAM, description="Q&A Markdown and GPU-verified code become Anki decks."
     )
     parser.add_argument("--version", action="version", version=f"warpdeck {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -77,7 +82,8 @@ def _module(name: str) -> _Command:
 
 def _print(problems: Sequence[Problem]) -> int:
     for problem in sorted(set(problems)):
-        print(problem, file=sys.stderr)
+        # Code that is quoted in a message may hold line ends; a problem is one line all the same.
+        print(str(problem).replace("\n", "\\n"), file=sys.stderr)
     if problems:
         count = len(set(problems))
         print(f"{count} problem{'s' if count > 1 else ''}", file=sys.stderr)

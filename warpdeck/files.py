@@ -6,6 +6,7 @@ Owns: bytes to text, and what can go wrong on the way. Must not know what the te
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from warpdeck.model import Location, Problem
@@ -18,7 +19,7 @@ def read_text(path: Path, shown: str) -> tuple[str, list[Problem]]:
     directory, unreadable, not UTF-8 (at the first bad byte), a control character.
     """
     try:
-        raw = path.read_bytes()
+        raw = _read_bytes(path)
     except FileNotFoundError:
         return "", [_problem(shown, "missing-file", "there is no such file", "Create it.")]
     except IsADirectoryError:
@@ -57,9 +58,19 @@ def read_text(path: Path, shown: str) -> tuple[str, list[Problem]]:
     return text, []
 
 
+def _read_bytes(path: Path) -> bytes:
+    """Return the bytes of a regular file; a pipe or a device could be read for ever."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError("it is no regular file")
+    return path.read_bytes()
+
+
 # U+001F separates fields in Anki's database, NUL ends a text there, Anki drops the others, and
 # HTML knows none of them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+"""What an escape such as `\\u001f` in YAML or JSON may name, and no card can hold."""
 
 
 def _control_character(text: str, control: re.Match[str], shown: str) -> Problem:

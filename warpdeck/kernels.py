@@ -106,7 +106,7 @@ def _files(kernel: Kernel, yaml: Yaml, folder: Path) -> Iterator[Problem]:
     for name, keys in named:
         path = folder / name
         if not path.is_file():
-            hint = did_you_mean(name, [p.name for p in folder.glob("*.cu")])
+            hint = did_you_mean(name, [p.name for p in folder.glob("*.cu") if p.is_file()])
             message = f"there is no file '{name}' beside kernel.yml"
             yield Problem(yaml.at(*keys), "missing-file", message, hint or "Write it.")
         elif not path.resolve().is_relative_to(folder.parent.resolve()):

@@ -37,6 +37,7 @@ __all__ = [
     "guid",
     "load",
     "missing",
+    "of_another_project",
     "release",
     "stamp",
 ]
@@ -141,6 +142,12 @@ def stamp(
         _changes(ledger, notes, entries, [nt for nt in note_types if _differs(ledger, nt, types)]),
         tuple(sorted(problems)),
     )
+
+
+def of_another_project(ledger: Ledger, project: str) -> Entry | None:
+    """Return a note whose guid is not that of `project`: the project's name was changed."""
+    entries = ledger.notes.values()
+    return next((e for e in entries if guid(project, e.id, e.language) != e.guid), None)
 
 
 def missing(ledger: Ledger, present: Set[str]) -> tuple[Entry, ...]:

@@ -87,7 +87,8 @@ def _blanks(note: Note, source: Source) -> Iterator[Problem]:
             "a .cloze note hides nothing",
             "Write {{c1::text}}, or {{#blank c1 text}} in a code fence.",
         )
-    if note.kind is not Kind.CLOZE and markup.CLOZE_TOKEN.search(note.front + note.back):
+    written = note.heading + note.front + note.back
+    if note.kind is not Kind.CLOZE and markup.CLOZE_TOKEN.search(written):
         yield Problem(
             note.at,
             "cloze-place",

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from warpdeck.files import read_text
-from warpdeck.model import Location, Problem, WarpdeckError
+from warpdeck.files import UNSHOWABLE, read_text
+from warpdeck.model import Kind, Location, Problem, WarpdeckError
 
 LOCK = "source/notes.lock"
 """The file's usual path, for messages."""
@@ -156,7 +156,7 @@ def _read(text: str, shown: str) -> Ledger:
     except json.JSONDecodeError as error:
         at = Location(shown, error.lineno, error.colno)
         raise WarpdeckError(_malformed(at, f"not JSON: {error.msg.lower()}")) from error
-    except RecursionError:
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
         raise WarpdeckError(_malformed(Location(shown), "not a ledger")) from None
     reader = _Reader(text, shown)
     ledger = reader.ledger(data)
@@ -184,21 +184,31 @@ _Check = tuple[str, Callable[[Any], bool]]
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 1 << 63  # what SQLite can store
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not UNSHOWABLE.search(value)
 
 
 def _is_pairs(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(p, list) and len(p) == 2 and _is_count(p[0]) and isinstance(p[1], str)
-        for p in value
+        isinstance(p, list) and len(p) == 2 and _is_count(p[0]) and _is_text(p[1]) for p in value
     )
 
 
 def _is_ordinals(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_count, value)) and value == sorted({*value})
+    if not (isinstance(value, list) and value and all(map(_is_count, value))):
+        return False
+    return value == sorted({*value}) and value[-1] < _MOST_CARDS
 
 
-_TEXT: _Check = ("a text", lambda value: isinstance(value, str))
+_MOST_CARDS = 500
+"""Anki makes no more cards of one note."""
+_KINDS = {kind.value for kind in Kind}
+
+_TEXT: _Check = ("a text", _is_text)
+_KIND: _Check = ("a kind of note", lambda value: isinstance(value, str) and value in _KINDS)
 _COUNT: _Check = ("a number", _is_count)
 _FLAG: _Check = ("true or false", lambda value: isinstance(value, bool))
 _IDS: _Check = ("pairs of id and name", _is_pairs)
@@ -208,7 +218,7 @@ _NOTE: dict[str, _Check] = {
     "id": _TEXT,
     "language": _TEXT,
     "topic": _TEXT,
-    "kind": _TEXT,
+    "kind": _KIND,
     "note_type": _COUNT,
     "hash": _TEXT,
     "mod": _COUNT,
@@ -283,7 +293,7 @@ class _Reader:
         """Yield (topic, language) and deck name."""
         for key, name in section.items():
             topic, slash, language = key.rpartition("/")
-            if slash and isinstance(name, str):
+            if slash and _is_text(key) and _is_text(name):
                 yield (topic, language), name
             else:
                 self._say(key, f"'{key}' is not a topic, a '/', a language and a deck name")
@@ -291,7 +301,7 @@ class _Reader:
     def _note_types(self, section: _Pairs) -> Iterable[tuple[int, NoteTypeEntry]]:
         """Yield id and entry."""
         for key, value in section.items():
-            if not (key.isascii() and key.isdigit()):
+            if not re.fullmatch(r"[0-9]{1,18}", key):
                 self._say(key, f"'{key}' is not the id of a note type")
             elif self._fits(key, value, _NOTE_TYPE):
                 pairs = {name: tuple(map(tuple, value[name])) for name in ("fields", "templates")}

@@ -34,8 +34,9 @@ DIRECTIVE = re.compile(r"\{\{#([\w-]+)[ \t]*([^\n]*?)\}\}")
 FIGURE = "figure"
 """Name of the directive that `![what it shows](path)` becomes."""
 _FIGURE = re.compile(r"!\[([^\]]*)\]\(\s*([^)\s]*)(?:\s+\"[^\"]*\")?\s*\)")
-_CITATION = re.compile(r"\[@([\w-]+)(?:#([^\]\n]+))?\]")
-_CLOZE = re.compile(r"\{\{c(\d+)::")
+_CITATION = re.compile(r"\[@([\w-]+)(?:#([^\]\n;@]+))?\]")
+_CITATION_TYPO = re.compile(r"(?<!\\)\[@(?![\w-]+(?:#[^\]\n;@]+)?\])")
+_CLOZE = re.compile(r"\{\{c([0-9]+)::")
 _CLOZE_TYPO = re.compile(r"\{\{C\d+::|\{\{[cC]\d+(?:,[\d,]+::|:(?!:)|\}\}| )")
 # Like Markdown's, it ends within its paragraph.
 _CODE_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)((?:(?!\n[ \t]*\n).)+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -102,6 +103,13 @@ def _take_citations(text: str, at: _At, marks: Marks) -> str:
         marks.citations.append(Citation(match[1], section, at(match.start(), text)))
         return _padded("", match[0])
 
+    def refuse(match: re.Match[str]) -> str:
+        message, hint = "`[@` begins no citation here", "Write [@key] or [@key#section], one each."
+        where = at(match.start(), text)
+        marks.problems.append(Problem(where, "citation-syntax", message, hint))
+        return match[0]
+
+    _outside_code(_CITATION_TYPO, refuse, text)
     return _outside_code(_CITATION, take, text)
 
 
@@ -193,7 +201,7 @@ class _Scan:
         return index + 1
 
     def open(self, opening: re.Match[str]) -> int:
-        index, number = opening.start(), int(opening[1])
+        index, number = opening.start(), int(opening[1][:9])
         if number == 0 or number > 499:
             message = f"blank number {number} is out of range"
             self.problem(index, "cloze-number", message, "Number blanks from 1 to 499.")

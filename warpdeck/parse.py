@@ -44,9 +44,12 @@ _ATTRIBUTES = re.compile(r"\{(?P<attributes>[^{}]*)\}$")
 _ATTRIBUTE = re.compile(
     r'#(?P<id>\S+)|\.(?P<class>\S+)|(?P<key>[\w-]+)="(?P<value>[^"]*)"|(?P<bad>\S+)'
 )
+_CHARACTER_REFERENCE = re.compile(r"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{1,6})|0*(?P<dec>[0-9]{1,7}));?")
+# What files.py refuses as bytes: Markdown would turn the reference into the character.
+_UNSHOWABLE = frozenset({*range(32), 127, *range(0xE000, 0xE008)} - {9, 10})
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TAG = re.compile(r'[^\s"]+')
-_BLANK = re.compile(r"c(?P<number>\d+)\s+(?:@(?P<which>\d+|all)\s+)?(?P<text>.+)")
+_BLANK = re.compile(r"c(?P<number>[0-9]{1,4})\s+(?:@(?P<which>[0-9]{1,6}|all)\s+)?(?P<text>.+)")
 _FENCE_DIRECTIVE = re.compile(r"^\s*\{\{#([\w-]+)(?:[ \t]+(.*))?\}\}\s*$")
 BLANK_DIRECTIVE = "blank"
 
@@ -111,7 +114,11 @@ def _topic_folders(source: Path) -> list[Path]:
 
 
 def _project(source: Path) -> tuple[Project | None, list[Problem]]:
-    found, problems = yamlfile.load(source / "project.yml", "source/project.yml", "project")
+    shown = "source/project.yml"
+    found, problems = yamlfile.load(source / "project.yml", shown, "project")
+    if problems and problems[0].rule == "missing-file":
+        hint = "Take that of another project, or run `new project NAME` in an empty folder."
+        return None, [Problem(Location(shown), "missing-file", "there is no such file", hint)]
     if found is None:
         return None, problems
     data = found.data
@@ -132,7 +139,7 @@ def _references(source: Path) -> tuple[tuple[Reference, ...] | None, list[Proble
         return None, problems
     return tuple(
         Reference(key, entry["title"], entry["url"], entry.get("edition", ""), entry["checked"])
-        for key, entry in found.data.items()
+        for key, entry in (found.data or {}).items()
     ), []
 
 
@@ -236,6 +243,13 @@ def _reserved(text: str, shown: str) -> Iterator[Problem]:
             f"the private-use character U+{ord(match[0]):04X} is reserved for warpdeck",
             "Remove it.",
         )
+    for match in _CHARACTER_REFERENCE.finditer(text):
+        number = int(match["hex"], 16) if match["hex"] else int(match["dec"])
+        if number in _UNSHOWABLE:
+            line = text.count("\n", 0, match.start()) + 1
+            at = Location(shown, line, match.start() - text.rfind("\n", 0, match.start()))
+            message = f"`{match[0]}` is a character that cannot be shown on a card"
+            yield Problem(at, "control-character", message, "Remove it.")
 
 
 def _front_matter(file: _File) -> int:
@@ -386,7 +400,7 @@ def _check_source(file: _File, code: list[str], sources: list[Directive]) -> Non
 
 def _blank(file: _File, argument: str, at: Location) -> list[Blank]:
     match = _BLANK.fullmatch(argument)
-    if not match or not 1 <= int(match["number"]) <= 499:
+    if not match or not 1 <= int(match["number"]) <= 499 or match["which"] == "0":
         hint = "Write {{#blank c1 exact text}}, or {{#blank c1 @2 exact text}}."
         message = f"`{argument}` names no blank"
         file.problem(at.line, at.column, "blank-syntax", message, hint)

@@ -51,3 +51,8 @@ class Reporter:
             yield item
             if number % every == 0 or number == len(items):
                 self.say(f"{title}: {number}/{len(items)}")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 note`, `2 notes`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -21,7 +21,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from warpdeck.atomic import write_bytes
-from warpdeck.files import read_text
+from warpdeck.files import UNSHOWABLE, read_text
 from warpdeck.model import (
     Bug,
     Case,
@@ -53,14 +53,20 @@ def source_sha256(root: Path, kernel: Kernel) -> str:
     named = {folder / kernel.file, *(folder / output.file for output in kernel.outputs)}
     headers = {*folder.glob("*.h"), *folder.glob("*.cuh")}
     harness = {path for path in (root / "kernels" / "harness").rglob("*") if path.is_file()}
+    code_files = (path for path in named | headers | harness if not _is_litter(path))
     digest = hashlib.sha256()
-    for path in sorted(named | headers | harness):
+    for path in sorted(code_files):
         code = path.read_bytes().replace(b"\r\n", b"\n")
         name = path.relative_to(root / "kernels").as_posix()
         digest.update(f"{name}\0{len(code)}\0".encode())
         digest.update(code)
     digest.update(json.dumps(_settings(kernel), sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _is_litter(path: Path) -> bool:
+    """Return whether an editor or a file manager left `path` behind: `.DS_Store`, `x.h~`."""
+    return path.name.startswith(".") or path.name.endswith("~")
 
 
 def _settings(kernel: Kernel) -> dict[str, Any]:
@@ -187,6 +193,7 @@ def _read(path: Path, shown: str, kernel: Kernel) -> tuple[Receipt | None, list[
         return None, problems
     try:
         document = json.loads(text, parse_constant=_no_number)
+        json.dumps(document, ensure_ascii=False).encode()  # half a character is a ValueError
     except json.JSONDecodeError as error:
         at = Location(shown, error.lineno, error.colno)
         return None, [_broken(at, f"this is not JSON: {error.msg}", kernel)]
@@ -242,6 +249,11 @@ def gaps(kernel: Kernel, receipt: Receipt) -> Iterator[str]:
             yield f"bug '{spec.id}' is not in it"
         elif bugs[spec.id].detector != spec.expect:
             yield f"bug '{spec.id}' was caught by {bugs[spec.id].detector}, not {spec.expect}"
+    shown = [(f"bug '{bug.id}'", bug.seen) for bug in receipt.bugs]
+    shown += [(f"output '{output.id}'", output.stdout) for output in receipt.outputs]
+    for what, text in shown:
+        if found := UNSHOWABLE.search(text):
+            yield f"{what} holds U+{ord(found[0]):04X}, which cannot be shown on a card"
     outputs = {output.id for output in receipt.outputs}
     yield from (f"output '{o.id}' is not in it" for o in kernel.outputs if o.id not in outputs)
 

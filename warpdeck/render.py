@@ -190,6 +190,10 @@ class _Page:
         note = self.note
         name = note_types.name_for(note.kind)
         heading = self.inline(note.heading)
+        if markup.unpadded(note.heading) and not heading.strip() and not self.cloze:
+            # Only a comment, say: Anki would make no card of it.
+            message, hint = "this note has no question", "Write it after the `##`."
+            self.problems.append(Problem(note.at, "no-question", message, hint))
         body = self.body(heading)
         self.check_blanks(body)
         fields = {
@@ -429,7 +433,9 @@ class _Page:
     def chart(self) -> str:
         for fence in self.note.fences:
             code = self.code(fence)
-            if code and code.proof and code.proof.step:
+            if code is None:
+                return ""  # why it cannot be had was said where its directive or kernel.yml stands
+            if code.proof and code.proof.step:
                 return ladder_chart(code.proof, self.renderer._resolver, self.note.language)
         hint = "Include the code of a step: {{#include kernel.cu:anchor}}."
         problem = Problem(self.note.at, "ladder", "this .ladder note shows no step", hint)

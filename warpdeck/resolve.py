@@ -35,13 +35,15 @@ FIGURE_DIRECTIVES = ("seen", "time", "rate", "ratio", "speedup")
 
 HARNESS = "harness"
 """The folder of kernels/ that every kernel's hash covers."""
+BROKEN_KERNEL = "broken-kernel"
+"""Rule of the problem that a kernel.yml was left out because of its own problems."""
 UNVERIFIED = "unverified"
 """Origin of code that no receipt can cover."""
 
 _INCLUDE = re.compile(r"(?P<file>[^\s:]+)(?::(?P<anchor>[\w-]+))?")
 _NAMED = re.compile(r"(?P<kernel>[\w-]+):(?P<name>[\w-]+)")
 _MEASURED = re.compile(
-    r"(?P<kernel>[\w-]+):(?P<name>[\w-]+)(?:/(?P<other>[\w-]+))?(?:\s+(?P<shape>\d+(?:x\d+)*))?"
+    r"(?P<kernel>[\w-]+):(?P<name>[\w-]+)(?:/(?P<other>[\w-]+))?(?:\s+(?P<shape>[0-9]{1,18}(?:x[0-9]{1,18})*))?"
 )
 
 
@@ -158,6 +160,8 @@ class Resolver:
     def kernel(self, name: str) -> Kernel:
         """Return the kernel `name`; raises SnippetError where there is none."""
         if name not in self._kernels:
+            if name in {path.parent.name for path in self._folder.glob("*/kernel.yml")}:
+                raise _broken(name)
             hint = did_you_mean(name, self._kernels) or "Kernels are the folders of kernels/."
             raise SnippetError("unknown-kernel", f"there is no kernel '{name}'", hint)
         return self._kernels[name]
@@ -207,9 +211,10 @@ class Resolver:
 
     def _refuse_unverified(self, path: str, kernel: Kernel | None) -> None:
         folder = path.split("/")[0]
-        # A kernel.yml with problems of its own is told of where it stands, once.
-        if not self._strict or (kernel is None and (self._folder / folder / "kernel.yml").exists()):
+        if not self._strict:
             return
+        if kernel is None and (self._folder / folder / "kernel.yml").exists():
+            raise _broken(folder)
         raise SnippetError(
             "unverified-file",
             f"no receipt can cover kernels/{path}: no kernel.yml names it",
@@ -351,6 +356,11 @@ def _inside(path: Path, folder: Path) -> bool:
         return path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # a name too long, a link to itself: read_text says so
         return True
+
+
+def _broken(kernel: str) -> SnippetError:
+    """Return what is told of where the kernel.yml stands, once, and so needs no words here."""
+    return SnippetError(BROKEN_KERNEL, f"kernel '{kernel}' has problems", "Mend its kernel.yml.")
 
 
 def _outside(name: str) -> SnippetError:

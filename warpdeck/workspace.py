@@ -18,7 +18,7 @@ from warpdeck.model import Kernel, Location, Problem, Receipt, RenderedNote
 from warpdeck.parse import Source, parse_source
 from warpdeck.progress import Reporter
 from warpdeck.render import Renderer
-from warpdeck.resolve import Resolver
+from warpdeck.resolve import BROKEN_KERNEL, Resolver
 from warpdeck.snippets import check_anchors
 
 
@@ -47,7 +47,8 @@ class Workspace:
         for note in reporter.track("Rendering notes", wanted):
             done, found = self.renderer.render(note)
             rendered.append(done)
-            problems += found
+            # What is wrong with a kernel.yml was said where it stands, once.
+            problems += [problem for problem in found if problem.rule != BROKEN_KERNEL]
         return tuple(rendered), problems
 
 

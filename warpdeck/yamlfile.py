@@ -21,7 +21,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from warpdeck.files import read_text
+from warpdeck.files import UNSHOWABLE, read_text
 from warpdeck.model import Location, Problem
 from warpdeck.snippets import did_you_mean
 
@@ -129,7 +129,9 @@ def _walk(
         return Location(shown, of.start_mark.line + 1 + offset, of.start_mark.column + 1)
 
     positions[keys] = place(node)
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, yaml.ScalarNode):
+        yield from _unshowable(node, place(node))
+    elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _walk(item, (*keys, index), shown, offset, positions)
     elif isinstance(node, yaml.MappingNode):
@@ -147,6 +149,13 @@ def _walk(
             yield from _walk(value, (*keys, name), shown, offset, positions)
             # A complaint about a key should point at the key, not at what follows it.
             positions[(*keys, name)] = place(key)
+
+
+def _unshowable(node: yaml.ScalarNode, at: Location) -> Iterator[Problem]:
+    """Yield a problem where an escape such as `"\\x1f"` made what the file itself may not hold."""
+    if found := UNSHOWABLE.search(str(node.value)):
+        what = f"character U+{ord(found[0]):04X} cannot be shown on a card"
+        yield Problem(at, "control-character", what, "Remove its escape.")
 
 
 @lru_cache
@@ -191,11 +200,19 @@ def _unknown_key(key: str, known: list[str], at: Location) -> Problem:
     return Problem(at, "unknown-key", f"unknown key '{key}'", hint)
 
 
+_TYPES = {
+    "object": "lines of the form `key: value`",
+    "array": "a list, like [a, b]",
+    "integer": "a whole number",
+    "string": "a text",
+}
+
+
 def _expected(error: ValidationError, wanted: Any) -> str:
     if error.validator == "type":
         if wanted == "string" and isinstance(error.instance, (int, float, bool)):
             return "Put it in quotes."
-        return f"Write a value of type {wanted}."
+        return f"Write {_TYPES.get(wanted, wanted)}."
     if error.validator == "enum":
         known = [str(value) for value in wanted]
         return did_you_mean(str(error.instance), known) or f"One of: {', '.join(known)}."

@@ -15,5 +15,5 @@ COMMANDS: Mapping[str, str] = {
     "verify": "compile, run, sanitize and time kernels, and write their receipts",
     "release": "stamp the ledger for publishing",
     "report": "show counts, coverage and receipts",
-    "new": "begin a topic, a note or a kernel",
+    "new": "begin a project, a topic, a note or a kernel",
 }

@@ -28,7 +28,7 @@ from warpdeck.model import (
     StampedNoteType,
     UsageError,
 )
-from warpdeck.progress import Reporter
+from warpdeck.progress import Reporter, counted
 from warpdeck.snippets import did_you_mean
 from warpdeck.workspace import Workspace
 
@@ -63,6 +63,8 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     if problems:
         return problems
     book = ledger.load(root / LOCK)
+    if stranger := ledger.of_another_project(book, found.source.project.name):
+        return [_renamed(stranger, found.source.project.name)]
     stamping = ledger.stamp(
         book,
         (*notes, *_gone(found, book, plan)),
@@ -82,8 +84,18 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
 
 
 def now() -> int:
-    """Return the time to stamp with, in seconds since 1970 (SOURCE_DATE_EPOCH overrides it)."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+    """Return the time to stamp with, in seconds since 1970 (SOURCE_DATE_EPOCH overrides it).
+
+    Raises UsageError for a SOURCE_DATE_EPOCH that is no such time.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if not given:
+        return int(time.time())
+    # Ten digits end in 2286: what is longer counts milliseconds, and every later build's notes
+    # would seem older than those that learners have.
+    if not re.fullmatch(r"[0-9]{1,10}", given):
+        raise UsageError(f"SOURCE_DATE_EPOCH is '{given}', no number of seconds since 1970")
+    return int(given)
 
 
 # --- what to build -------------------------------------------------------------
@@ -152,6 +164,16 @@ def _gone(found: Workspace, book: Ledger, plan: _Plan) -> Iterator[RenderedNote]
                 entry.question,
                 entry.ordinals,
             )
+
+
+def _renamed(entry: ledger.Entry, project: str) -> Problem:
+    return Problem(
+        Location("source/project.yml"),
+        "project-renamed",
+        f"notes.lock holds '{entry.id}' ({entry.language}) of a project that was not called "
+        f"'{project}'; with another name learners would get every note a second time",
+        "Give the project its old name again; or, if nobody has its decks, delete notes.lock.",
+    )
 
 
 def _not_locked(changes: Changes) -> Problem:
@@ -242,6 +264,6 @@ def _summary(packages: Mapping[str, bytes], changes: Changes, notes: Sequence[St
     live = [stamped.note for stamped in notes if not stamped.note.retired]
     cards = sum(len(note.ordinals) for note in live)
     print(
-        f"{len(live)} notes, {cards} cards; a learner who has the last build gets "
-        f"{len(changes.new)} new, {len(changes.changed)} changed, {len(changes.retired)} retired"
+        f"{counted(len(live), 'note')}, {counted(cards, 'card')}; a learner who has the last "
+        f"build gets {len(changes.new)} new, {len(changes.changed)} changed, {len(changes.retired)} retired"
     )

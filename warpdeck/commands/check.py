@@ -7,7 +7,7 @@ from pathlib import Path
 
 from warpdeck import workspace
 from warpdeck.model import Problem
-from warpdeck.progress import Reporter
+from warpdeck.progress import Reporter, counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,5 +27,5 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     notes, rendering = found.render(topics, found.source.project.languages, reporter)
     problems += rendering
     if not problems:
-        print(f"ok: {len(notes)} notes, {len(found.kernels)} kernels")
+        print(f"ok: {counted(len(notes), 'note')}, {counted(len(found.kernels), 'kernel')}")
     return problems

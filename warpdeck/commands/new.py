@@ -1,4 +1,4 @@
-"""`new`: begin a topic, a note or a kernel.
+"""`new`: begin a project, a topic, a note or a kernel.
 
 Owns: the first lines of each. Existing text is never changed, only added to.
 """
@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from warpdeck import atomic, ledger
+from warpdeck import atomic, ledger, yamlfile
+from warpdeck.commands import COMMANDS
 from warpdeck.files import read_text
 from warpdeck.lockfile import LOCK
 from warpdeck.model import Kind, Location, Problem, UsageError, WarpdeckError
 from warpdeck.parse import Source, parse_source
 from warpdeck.snippets import did_you_mean
 
+_LONGEST = 100
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CITE = "[@KEY#SECTION]"
 _BODIES: Mapping[Kind, str] = {
@@ -37,6 +39,10 @@ _BODIES: Mapping[Kind, str] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     things = parser.add_subparsers(title="what to begin", metavar="WHAT", required=True)
+    project = things.add_parser("project", help="source/ with its two files, in an empty folder")
+    project.add_argument("name", help="never to change: it is part of every note's GUID")
+    project.add_argument("--lang", nargs="+", default=["en"], help="as in zh en (default: en)")
+    project.set_defaults(begin=_project)
     topic = things.add_parser("topic", help="a folder of source/ with a file per language")
     topic.add_argument("name", help="lower-case letters, digits and `-`")
     topic.set_defaults(begin=_topic)
@@ -59,9 +65,27 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     return []
 
 
+def _project(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
+    name = _checked(arguments.name)
+    _must_be_free(root / "source", root)
+    templates = files("warpdeck") / "templates"
+    project = (templates / "project.yml").read_text("utf-8").replace("NAME", name)
+    languages = ", ".join(dict.fromkeys(arguments.lang))
+    written = {
+        root / "source" / "project.yml": project.replace("LANGUAGES", languages).encode(),
+        root / "source" / "references.yml": (templates / "references.yml").read_bytes(),
+    }
+    found, problems = yamlfile.parse(project.replace("LANGUAGES", languages), "--lang", "project")
+    if found is None:
+        raise UsageError(f"{problems[0].message}. {problems[0].hint}")
+    return written
+
+
 def _topic(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
     source = _source(root)
     name = _checked(arguments.name)
+    if name in COMMANDS:
+        raise UsageError(f"'{name}' is the name of a command: choose another")
     folder = root / "source" / name
     _must_be_free(folder, root)
     order = max((topic.order for topic in source.topics), default=0) + 1
@@ -102,19 +126,15 @@ def _note(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
 
 def _kernel(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
     name = _checked(arguments.name)
-    if "-" in name:
-        raise UsageError("a kernel's name is also a C++ name: write it without `-`")
+    if "-" in name or name[0].isdigit():
+        raise UsageError("a kernel's name is also a C++ name: a letter first, and no `-`")
     folder = root / "kernels" / name
     _must_be_free(folder, root)
     templates = files("warpdeck") / "templates"
     return {
-        folder / f"{name}.cu": _filled(templates / "kernel.cu", name),
-        folder / "kernel.yml": _filled(templates / "kernel.yml", name),
+        folder / target: (templates / template).read_text("utf-8").replace("NAME", name).encode()
+        for target, template in ((f"{name}.cu", "kernel.cu"), ("kernel.yml", "kernel.yml"))
     }
-
-
-def _filled(template, name: str) -> bytes:  # type: ignore[no-untyped-def]
-    return str(template.read_text("utf-8")).replace("NAME", name).encode()
 
 
 def _source(root: Path) -> Source:
@@ -126,8 +146,9 @@ def _source(root: Path) -> Source:
 
 
 def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"'{name}' is no name: use lower-case letters, digits and single `-`")
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+        raise UsageError(f"'{shown}' is no name: use lower-case letters, digits and single `-`")
     return name
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from warpdeck import report, workspace
 from warpdeck.model import Problem
+from warpdeck.progress import counted
 from warpdeck.resolve import in_percent
 
 
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
         if items:
             console.print(f"{name}: {', '.join(items)}", markup=False)
     if problems:
-        console.print(f"{len(problems)} problems; `uv run build.py check` shows them")
+        console.print(f"{counted(len(problems), 'problem')}; `uv run build.py check` says more")
     return []
 
 

@@ -6,6 +6,7 @@ Owns: its arguments and what it prints. Must not know how a kernel is verified.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -27,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arch", type=_arch, help="like sm_90; several with commas (default: this GPU's)"
     )
-    parser.add_argument("--jobs", type=int, default=0, help="processes at once (default: cores)")
+    parser.add_argument("--jobs", type=_jobs, default=0, help="processes at once (default: cores)")
     parser.add_argument(
         "--time-limit",
-        type=float,
+        type=_seconds,
         default=SECONDS,
         metavar="SECONDS",
         help="of each process (default: %(default)g)",
@@ -44,6 +45,8 @@ def command(
     kernels, problems = load_kernels(root)
     chosen, unknown = _choose(kernels, arguments.kernels, root)
     problems = unknown + [p for p in problems if _concerns(p, arguments.kernels)]
+    if chosen and not (root / "kernels" / "harness").is_dir():
+        problems.append(_no_harness())
     if problems:
         return problems
     result = run(
@@ -57,6 +60,22 @@ def command(
         report=report or (lambda line: print(line, file=sys.stderr, flush=True)),
     )
     return list(result.problems)
+
+
+def _jobs(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of processes")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
+    return seconds
 
 
 def _arch(text: str) -> str:
@@ -80,6 +99,12 @@ def _choose(
         if name not in folders
     ]
     return [kernel for kernel in kernels if not names or kernel.name in names], unknown
+
+
+def _no_harness() -> Problem:
+    message = "there is no folder kernels/harness/ with what checks and times every kernel"
+    hint = "Copy it from warpdeck's own kernels/."
+    return Problem(Location("kernels/harness"), "no-harness", message, hint)
 
 
 def _concerns(problem: Problem, names: Sequence[str]) -> bool:
