@@ -263,7 +263,6 @@ def _summary(packages: Mapping[str, bytes], changes: Changes, notes: Sequence[St
         print(f"dist/{name}  {len(data) / 1000:,.0f} kB")
     live = [stamped.note for stamped in notes if not stamped.note.retired]
     cards = sum(len(note.ordinals) for note in live)
-    print(
-        f"{counted(len(live), 'note')}, {counted(cards, 'card')}; a learner who has the last "
-        f"build gets {len(changes.new)} new, {len(changes.changed)} changed, {len(changes.retired)} retired"
-    )
+    made = f"{counted(len(live), 'note')}, {counted(cards, 'card')}"
+    gets = f"{len(changes.new)} new, {len(changes.changed)} changed, {len(changes.retired)} retired"
+    print(f"{made}; a learner who has the last build gets {gets}")
