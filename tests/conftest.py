@@ -26,6 +26,7 @@ from warpdeck.model import (
 )
 from warpdeck.render import Renderer
 from warpdeck.resolve import Resolver
+from warpdeck.source import Source
 
 HERE = Path(__file__).parent
 SHOWN = "source/demo/en.md"
@@ -218,10 +219,10 @@ class Bench:
         self.root, self.problems = root, list[Problem]()
         self.resolver = Resolver(root, kernels, receipts)
 
-    def source(self, notes: list[Note]) -> parse.Source:
+    def source(self, notes: list[Note]) -> Source:
         references = (Reference("k", "Book", "https://example.org/k", "2", "2026-01-31"),)
         topics = (Topic("demo", (("en", "Demo"),), 1, ()),)
-        return parse.Source(Project("demo", ("en",), 0, 0), topics, references, tuple(notes))
+        return Source(Project("demo", ("en",), 0, 0), topics, references, tuple(notes))
 
     def render(self, text: str) -> list[RenderedNote]:
         """Parse, lint and render; `problems` holds what was wrong, in order."""

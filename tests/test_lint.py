@@ -9,7 +9,7 @@ from conftest import PROJECT, write_tree
 
 from warpdeck.lint import count_words, lint
 from warpdeck.model import Problem
-from warpdeck.parse import parse_source
+from warpdeck.source import parse_source
 
 
 def problems(project: Path, **files: str) -> list[Problem]:

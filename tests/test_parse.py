@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, Bench, Case, cases, titles, write_tree
+from conftest import Bench, Case, cases, titles
 
-from warpdeck.lint import lint
 from warpdeck.model import Fence, Kind, Note, Problem
-from warpdeck.parse import parse_file, parse_source, parse_text
+from warpdeck.parse import parse_file, parse_text
 
 
 def parsed(text: str) -> list[Note]:
@@ -191,95 +190,3 @@ def test_directive_and_blanks_of_a_fence() -> None:
 def test_lines_of_a_note_are_those_of_the_file() -> None:
     text = "a\n\n```text\nb\nc\n```\n\n> ```text\n> d\n> ```\n\n<!--\ne\n-->\n[@k]"
     assert one(text).citations[0].at.line == 17
-
-
-# --- all of source/ ---------------------------------------------------------------
-
-
-def test_a_good_project_has_no_problem(project: Path) -> None:
-    source, problems = parse_source(project)
-    assert problems == []
-    assert source and lint(source) == []
-    assert [(note.language, note.id) for note in source.notes] == [
-        (language, name)
-        for language in ("zh", "en")
-        for name in ("bas-warp-size", "bas-index", "bas-add")
-    ]
-
-
-def test_topics_and_their_notes_come_in_deck_order(project: Path) -> None:
-    topic = (
-        PROJECT["source/basics/topic.yml"].replace("demo", "first").replace("order: 1", "order: 0")
-    )
-    files = {"source/zzz/topic.yml": topic.replace("order: 0", "order: 1").replace("01", "00")}
-    files |= {f"source/zzz/{c}.md": "## Q? {#z}\n\nA.\n" for c in ("zh", "en")}
-    files["source/basics/topic.yml"] = PROJECT["source/basics/topic.yml"].replace("1\n", "2\n")
-    write_tree(project, files)
-    source, problems = parse_source(project)
-    assert problems == [] and source
-    assert [t.name for t in source.topics] == ["zzz", "basics"]
-    assert [n.topic for n in source.notes] == ["zzz"] * 2 + ["basics"] * 6
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        (
-            "source/project.yml",
-            None,
-            "source/project.yml:1:1: there is no such file. Take that of another project, or run "
-            "`new project NAME` in an empty folder.",
-        ),
-        (
-            "source/references.yml",
-            None,
-            "source/references.yml:1:1: there is no such file. Create it.",
-        ),
-        (
-            "source/basics/en.md",
-            None,
-            "source/basics/en.md:1:1: there is no such file. Write the topic's notes for this "
-            "language there, with the same ids.",
-        ),
-        (
-            "source/basics/en.md",
-            b"# \xff",
-            "source/basics/en.md:1:3: byte 0xff is not UTF-8. Save the file as UTF-8.",
-        ),
-        (
-            "source/basics/topic.yml",
-            b"deck: {zh: A}\norder: 1\n",
-            "source/basics/topic.yml:1:1: the deck has no name for language 'en'. "
-            "Add `en: \u2026` below `deck:`.",
-        ),
-        (
-            "source/basics/topic.yml",
-            b"deck:\n  zh: A\n  en: B\n  enn: C\norder: 1\n",
-            "source/basics/topic.yml:4:3: unknown language 'enn'. Did you mean 'en'?",
-        ),
-    ],
-)
-def test_problem_of_a_project_file(project: Path, name: str, text: bytes | None, said: str) -> None:
-    (project / name).unlink() if text is None else (project / name).write_bytes(text)
-    assert said in words(parse_source(project)[1])
-
-
-def test_directory_in_place_of_a_file_and_the_reverse(project: Path) -> None:
-    (project / "source/basics/en.md").unlink()
-    (project / "source/basics/en.md").mkdir()
-    (problem,) = parse_source(project)[1]
-    assert (str(problem.at), problem.rule) == ("source/basics/en.md:1:1", "is-directory")
-
-
-@pytest.mark.parametrize("make", [False, True])
-def test_no_source_at_all(tmp_path: Path, make: bool) -> None:
-    if make:
-        write_tree(tmp_path, {k: v for k, v in PROJECT.items() if k.count("/") == 1})
-    problems = parse_source(tmp_path)[1]
-    assert [p.rule for p in problems] == (["no-topic"] if make else ["missing-file"] * 2)
-
-
-def test_hidden_folders_are_no_topics(project: Path) -> None:
-    (project / "source/.obsidian").mkdir()
-    (project / "source/_drafts").mkdir()
-    assert parse_source(project)[1] == []

@@ -15,10 +15,10 @@ from conftest import HERE, Bench, Case, Learner, cases, fields, shown, titles
 from warpdeck import markup, parse
 from warpdeck.ledger import guid
 from warpdeck.model import RenderedNote
-from warpdeck.parse import parse_source
 from warpdeck.phrases import phrase
 from warpdeck.render import Renderer
 from warpdeck.resolve import Resolver
+from warpdeck.source import parse_source
 
 
 @pytest.mark.parametrize("case", cases("golden/markdown.md"), ids=titles)

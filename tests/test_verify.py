@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from warpdeck import receipts
+from warpdeck.commands import verify as verify_command
 from warpdeck.kernels import load_kernels
 from warpdeck.model import Kernel
-from warpdeck.verify import bugs, command, process, program, sanitizer, toolchain
+from warpdeck.verify import bugs, process, program, sanitizer, toolchain
 from warpdeck.verify.run import VerifyResult, run
 
 SAMPLES = Path(__file__).resolve().parent / "samples" / "verify"
@@ -267,18 +268,18 @@ def test_compile_only_needs_no_gpu_and_writes_nothing(
 
 def arguments(*given: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    verify_command.add_arguments(parser)
     return parser.parse_args(given)
 
 
 def test_a_project_without_the_harness_is_told(project: Path) -> None:
     shutil.rmtree(project / "kernels" / "harness")
-    (problem,) = command.command(arguments("--compile-only"), project, print)
+    (problem,) = verify_command.run(arguments("--compile-only"), project)
     assert str(problem).startswith("kernels/harness:1:1: there is no folder kernels/harness/")
 
 
 def test_a_misspelt_kernel_is_told(project: Path) -> None:
-    problems = command.command(arguments("tyo"), project, print)
+    problems = verify_command.run(arguments("tyo"), project)
     assert [str(p) for p in problems] == [
         "kernels:1:1: there is no kernel 'tyo'. Did you mean 'toy'?"
     ]
@@ -287,8 +288,8 @@ def test_a_misspelt_kernel_is_told(project: Path) -> None:
 def test_a_problem_of_one_kernel_does_not_stop_another(project: Path) -> None:
     shutil.copytree(project / "kernels" / "toy", project / "kernels" / "bad")
     edit(project, "limit: copy", "limit: cpoy", "bad/kernel.yml")
-    assert command.command(arguments("toy", "--compile-only"), project, print) == []
-    assert len(command.command(arguments("--compile-only"), project, print)) == 1
+    assert verify_command.run(arguments("toy", "--compile-only"), project) == []
+    assert len(verify_command.run(arguments("--compile-only"), project)) == 1
 
 
 @pytest.mark.parametrize("arch", ["90", "sm_90 -o x", "compute_90"])

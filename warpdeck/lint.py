@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from warpdeck import highlight, markup
 from warpdeck.model import Fence, Kind, Location, Note, Problem
-from warpdeck.parse import FENCE_LANGUAGE, Source
+from warpdeck.parse import FENCE_LANGUAGE
 from warpdeck.snippets import did_you_mean
+from warpdeck.source import Source
 
 WORKING_CODE = ("c", "cpp", "c++", "cuda", "cu", "ptx")
 """Languages of code that a reader would try: it is included from kernels/ or a sketch."""

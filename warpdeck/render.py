@@ -28,11 +28,12 @@ from warpdeck.model import (
     Reference,
     RenderedNote,
 )
-from warpdeck.parse import FENCE_LANGUAGE, Source
+from warpdeck.parse import FENCE_LANGUAGE
 from warpdeck.phrases import phrase
 from warpdeck.proof import ladder_chart, proof_line
 from warpdeck.resolve import Code, Resolver
 from warpdeck.snippets import SnippetError, did_you_mean
+from warpdeck.source import Source
 
 RETIRED_TAG = "retired"
 

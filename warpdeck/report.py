@@ -12,7 +12,7 @@ from typing import Any
 
 from warpdeck.lint import count_words
 from warpdeck.model import Kernel, Kind, Note, Receipt, Topic
-from warpdeck.parse import Source
+from warpdeck.source import Source
 
 
 @dataclass(frozen=True, slots=True)

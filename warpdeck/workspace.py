@@ -15,11 +15,11 @@ from warpdeck.commands import COMMANDS
 from warpdeck.files import read_text
 from warpdeck.lint import lint
 from warpdeck.model import Kernel, Location, Problem, Receipt, RenderedNote
-from warpdeck.parse import Source, parse_source
 from warpdeck.progress import Reporter
 from warpdeck.render import Renderer
 from warpdeck.resolve import BROKEN_KERNEL, Resolver
 from warpdeck.snippets import check_anchors
+from warpdeck.source import Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)

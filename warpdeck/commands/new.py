@@ -16,8 +16,8 @@ from warpdeck.commands import COMMANDS
 from warpdeck.files import read_text
 from warpdeck.lockfile import LOCK
 from warpdeck.model import Kind, Location, Problem, UsageError, WarpdeckError
-from warpdeck.parse import Source, parse_source
 from warpdeck.snippets import did_you_mean
+from warpdeck.source import Source, parse_source
 
 _LONGEST = 100
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -1,23 +1,111 @@
 """`verify`: compile, run, check, sanitize and time kernels, and write their receipts.
 
-Owns: nothing; the command is warpdeck/verify/command.py, which needs none of the libraries
-that make cards and so runs on a bare GPU machine.
+Owns: its arguments and what it prints. Must not know how a kernel is verified. It needs none
+of the libraries that make cards, and so runs on a bare GPU machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from warpdeck.model import Problem
-from warpdeck.verify import command
+from warpdeck.kernels import load_kernels
+from warpdeck.model import Kernel, Location, Problem
+from warpdeck.snippets import did_you_mean
+from warpdeck.verify.run import SECONDS
+from warpdeck.verify.run import run as verify_all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    command.add_arguments(parser)
+    parser.add_argument("kernels", nargs="*", metavar="kernel", help="folders of kernels/; all")
+    parser.add_argument(
+        "--compile-only", action="store_true", help="compile everything; needs nvcc but no GPU"
+    )
+    parser.add_argument("--refresh", action="store_true", help="verify again what has not changed")
+    parser.add_argument(
+        "--arch", type=_arch, help="like sm_90; several with commas (default: this GPU's)"
+    )
+    parser.add_argument("--jobs", type=_jobs, default=0, help="processes at once (default: cores)")
+    parser.add_argument(
+        "--time-limit",
+        type=_seconds,
+        default=SECONDS,
+        metavar="SECONDS",
+        help="of each process (default: %(default)g)",
+    )
 
 
 def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
-    """Verify what `arguments` name."""
-    return command.command(arguments, root)
+    """Verify what `arguments` name, with a line of progress after each step on stderr."""
+    kernels, problems = load_kernels(root)
+    chosen, unknown = _choose(kernels, arguments.kernels, root)
+    problems = unknown + [p for p in problems if _concerns(p, arguments.kernels)]
+    if chosen and not (root / "kernels" / "harness").is_dir():
+        problems.append(_no_harness())
+    if problems:
+        return problems
+    result = verify_all(
+        root,
+        chosen,
+        refresh=arguments.refresh,
+        compile_only=arguments.compile_only,
+        arch=arguments.arch,
+        jobs=arguments.jobs,
+        seconds=arguments.time_limit,
+        report=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    return list(result.problems)
+
+
+def _jobs(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of processes")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
+    return seconds
+
+
+def _arch(text: str) -> str:
+    if not re.fullmatch(r"sm_\d+[af]?(,sm_\d+[af]?)*", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not like sm_90")
+    return text
+
+
+def _choose(
+    kernels: Sequence[Kernel], names: Sequence[str], root: Path
+) -> tuple[list[Kernel], list[Problem]]:
+    folders = sorted(path.parent.name for path in (root / "kernels").glob("*/kernel.yml"))
+    unknown = [
+        Problem(
+            Location("kernels"),
+            "unknown-kernel",
+            f"there is no kernel '{name}'",
+            did_you_mean(name, folders) or f"Kernels: {', '.join(folders)}.",
+        )
+        for name in names
+        if name not in folders
+    ]
+    return [kernel for kernel in kernels if not names or kernel.name in names], unknown
+
+
+def _no_harness() -> Problem:
+    message = "there is no folder kernels/harness/ with what checks and times every kernel"
+    hint = "Copy it from warpdeck's own kernels/."
+    return Problem(Location("kernels/harness"), "no-harness", message, hint)
+
+
+def _concerns(problem: Problem, names: Sequence[str]) -> bool:
+    return not names or any(problem.at.path.startswith(f"kernels/{name}/") for name in names)

@@ -1,7 +1,7 @@
 """Compile, run, sanitize, time and break kernels; write what was seen as receipts.
 
 The only package that starts other programs (nvcc, the kernels, compute-sanitizer). Must not
-know notes or HTML. `command.py` is its entry from the command line, `run.py` from Python.
+know notes or HTML. `run.py` is its entry; commands/verify.py calls it.
 
     process.py    a child process with a time limit
     toolchain.py  nvcc and the GPU: found, named, told what to compile
