@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import write_tree
+from conftest import PROJECT, write_tree
 
+from warpdeck.lint import lint
 from warpdeck.model import Problem
 from warpdeck.source import parse_source
 
