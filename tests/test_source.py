@@ -103,3 +103,34 @@ def test_hidden_folders_are_no_topics(project: Path) -> None:
     (project / "source/.obsidian").mkdir()
     (project / "source/_drafts").mkdir()
     assert parse_source(project)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"caf\xe9\n", "source/basics/en.md:1:4: byte 0xe9 is not UTF-8"),
+        (None, "source/basics/en.md:1:1: there is no such file"),
+        (b"## Q? {#bas-add}\n\n```text\nx\n", "source/basics/en.md:3:1: this code fence is never"),
+        (b"## Q? {#q}\n\nA. [@guide#1]\n\n## No id\n", "source/basics/en.md:5:1: this note has no"),
+    ],
+)
+def test_broken_file_makes_one_message_not_one_for_each_note(
+    project: Path, text: bytes | None, said: str
+) -> None:
+    path = project / "source" / "basics" / "en.md"
+    path.unlink() if text is None else path.write_bytes(text)
+    source, problems = parse_source(project)
+    assert source
+    (first,) = (str(problem) for problem in problems)
+    assert first.startswith(said)
+    assert [p for p in lint(source) if p.rule == "untranslated" and "en.md" in p.message] == []
+
+
+@pytest.mark.parametrize("name", ["project.yml", "references.yml", "notes.lock", "README.md"])
+def test_folder_with_the_name_of_a_file_is_no_topic(project: Path, name: str) -> None:
+    path = project / "source" / name
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    problems = parse_source(project)[1]
+    assert {p.at.path for p in problems} <= {f"source/{name}"}
+    assert len(problems) <= 1

@@ -263,7 +263,7 @@ def _translations(source: Source) -> Iterator[Problem]:
         languages = [name for name in source.project.languages if name in notes]
         note = notes[languages[0]]
         for language in source.project.languages:
-            if language not in notes:
+            if language not in notes and (note.topic, language) not in source.incomplete:
                 yield Problem(
                     note.at,
                     "untranslated",

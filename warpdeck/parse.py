@@ -31,6 +31,9 @@ _CLASSES = (*KIND_CLASSES, *LEVEL_CLASSES, "retired")
 FENCE_LANGUAGE = "wdfence"
 """The language under which a lifted fence goes through Markdown; its text is its number."""
 
+HIDES_NOTES = frozenset({"fence", "comment", "no-id", "two-ids"})
+"""Rules whose problems keep notes of the file from being seen."""
+
 _FENCE = re.compile(
     r"^(?P<prefix>(?:[ \t>]|[-*+] +|\d+[.)] +)*)(?P<marks>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)$"
 )

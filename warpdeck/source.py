@@ -11,8 +11,11 @@ from pathlib import Path
 
 from warpdeck import yamlfile
 from warpdeck.model import Location, Note, Problem, Project, Reference, Topic
-from warpdeck.parse import parse_file
+from warpdeck.parse import HIDES_NOTES, parse_file
 from warpdeck.snippets import did_you_mean
+
+_FILES = ("project.yml", "references.yml", "notes.lock", "README.md")
+"""What lies beside the topics; a folder of such a name is a slip, not a topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Source:
     references: tuple[Reference, ...]
     notes: tuple[Note, ...]
     """Topic by topic, language by language, in file order."""
+    incomplete: frozenset[tuple[str, str]] = frozenset()
+    """(topic, language) of files in which a problem hides notes: none is missing there."""
 
 
 def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
@@ -39,6 +44,7 @@ def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
     problems += found
     topics: list[Topic] = []
     notes: list[Note] = []
+    incomplete: set[tuple[str, str]] = set()
     for folder in _topic_folders(source):
         topic, found = _topic(folder, project)
         problems += found
@@ -47,6 +53,8 @@ def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
             parsed, found = parse_file(path, _shown(path, root), folder.name, language)
             problems += found
             notes += parsed
+            if found and (not parsed or any(p.rule in HIDES_NOTES for p in found)):
+                incomplete.add((folder.name, language))
         if topic:
             topics.append(topic)
     if project is None or references is None:
@@ -61,7 +69,7 @@ def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
     topics.sort(key=lambda topic: (topic.order, topic.name))
     rank = {topic.name: n for n, topic in enumerate(topics)}
     notes.sort(key=lambda note: rank.get(note.topic, len(rank)))
-    return Source(project, tuple(topics), references, tuple(notes)), problems
+    return Source(project, tuple(topics), references, tuple(notes), frozenset(incomplete)), problems
 
 
 def _shown(path: Path, root: Path) -> str:
@@ -71,7 +79,11 @@ def _shown(path: Path, root: Path) -> str:
 def _topic_folders(source: Path) -> list[Path]:
     if not source.is_dir():
         return []
-    return sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] not in "._")
+    return sorted(
+        path
+        for path in source.iterdir()
+        if path.is_dir() and path.name[0] not in "._" and path.name not in _FILES
+    )
 
 
 def _project(source: Path) -> tuple[Project | None, list[Problem]]:
