@@ -69,16 +69,16 @@ def _project(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
     name = _checked(arguments.name)
     _must_be_free(root / "source", root)
     templates = files("warpdeck") / "templates"
-    project = (templates / "project.yml").read_text("utf-8").replace("NAME", name)
     languages = ", ".join(dict.fromkeys(arguments.lang))
-    written = {
-        root / "source" / "project.yml": project.replace("LANGUAGES", languages).encode(),
+    project = (templates / "project.yml").read_text("utf-8")
+    project = project.replace("NAME", name).replace("LANGUAGES", languages)
+    _, problems = yamlfile.parse(project, "--lang", "project")
+    if problems:
+        raise UsageError(f"{problems[0].message}. {problems[0].hint}")
+    return {
+        root / "source" / "project.yml": project.encode(),
         root / "source" / "references.yml": (templates / "references.yml").read_bytes(),
     }
-    found, problems = yamlfile.parse(project.replace("LANGUAGES", languages), "--lang", "project")
-    if found is None:
-        raise UsageError(f"{problems[0].message}. {problems[0].hint}")
-    return written
 
 
 def _topic(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
