@@ -77,7 +77,7 @@ HIDING = "```cuda\n{{#include demo.cu:all}}\n{{#hide int i ... B[i]}}\n%s```"
 def test_card_says_how_many_lines_it_leaves_out(bench: Bench, learner: Learner) -> None:
     (card,) = learner.cards(bench.body(HIDING % ""))
     code = shown(card.back, pre=True)
-    assert "⋯ 3 lines\n}" in code and "B[i]" not in code
+    assert "⋯ lines left out: 3\n}" in code and "B[i]" not in code
 
 
 def test_blank_beside_hidden_lines_and_in_them(bench: Bench, learner: Learner) -> None:

@@ -31,7 +31,7 @@ _ENGLISH: Mapping[str, str] = {
     "unverified": "Unverified: this code has not run as it stands here",
     "sketch": "Sketch: an illustration that was not run",
     "changed": "Marked: changed from “{step}”",
-    "hidden": "⋯ {count} lines",
+    "hidden": "⋯ lines left out: {count}",
     "ladder-chart": "{kernel}, {shape}: share of the limit ({limit})",
     "retired": "This note has left the deck ({id}). Your reviews are kept; suspend or delete it.",
 }

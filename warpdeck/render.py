@@ -53,6 +53,8 @@ _INNERMOST_BLANK = re.compile(
 )
 _BLOCK_TAG = re.compile(r"</?(?:p|br|div|li|[uo]l|t[dhr]|table|h\d|blockquote|hr|pre)\b[^>]*>")
 _TABLE = re.compile(r"<(/?)table\b[^>]*>")
+# The corner above row headings; a screen reader would announce a heading without words.
+_EMPTY_HEADER = re.compile(r"<th\b([^>]*)></th>")
 # The title that Markdown gives to a callout whose author gave none.
 _CALLOUT_TITLE = re.compile(
     f'(<p class="admonition-title">)({"|".join(markup.CALLOUTS)})(</p>)', re.IGNORECASE
@@ -333,7 +335,8 @@ class _Page:
         self.problems += sanitize.losses(raw, clean, source)
         if self.cloze:
             self.problems += sanitize.crossing(clean, source)
-        return _TABLE.sub(_scrolling, self.guarded(_BLOCK_TOKEN.sub(self.unwrapped, clean)))
+        done = self.guarded(_BLOCK_TOKEN.sub(self.unwrapped, clean))
+        return _TABLE.sub(_scrolling, _EMPTY_HEADER.sub(r"<td\1></td>", done))
 
     def titled(self, raw: str) -> str:
         """Return Markdown's HTML with the titles of callouts in the note's language."""
