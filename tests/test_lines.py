@@ -35,6 +35,8 @@ def texts(code: str, found: tuple[lines.Lines, ...]) -> list[str]:
         ("a\nb\nc", "a\nc", []),  # what is gone cannot be marked
         ("a\nb", "a\n\n\nx\n\nb", ["x\n"]),  # empty lines around it are no change
         ("a\nb\nc", "x\nb\ny", ["x\n", "y"]),
+        ("a\nb", "a\nx\ny\nz", ["x\ny\nz"]),
+        ("a\nb", "a\nw\nx\ny\nz", []),  # rewritten
         ("a", "a", []),
     ],
 )

@@ -15,6 +15,10 @@ from warpdeck.model import Hide
 from warpdeck.snippets import SnippetError
 
 
+REWRITTEN = 0.75
+"""Share of changed lines above which code counts as new."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Characters `start` to `end` of the code, `count` whole lines."""
@@ -27,14 +31,16 @@ class Lines:
 def changed(before: str, code: str) -> tuple[Lines, ...]:
     """Return the lines of `code` that `before` does not have; indentation does not count.
 
-    Lines that were only taken away leave nothing to mark.
+    Lines that were only taken away leave nothing to mark, and neither does code that was
+    rewritten: marks on more than REWRITTEN of its lines would say nothing.
     """
     old, new = ([line.strip() for line in text.split("\n")] for text in (before, code))
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     runs = [(low, high) for tag, _, _, low, high in matcher.get_opcodes() if tag != "equal"]
     starts = _starts(code)
     trimmed = [_without_empty(new, low, high) for low, high in runs]
-    return tuple(_range(starts, low, high) for low, high in trimmed if low < high)
+    found = tuple(_range(starts, low, high) for low, high in trimmed if low < high)
+    return found if sum(run.count for run in found) <= REWRITTEN * len(new) else ()
 
 
 def hidden(code: str, hides: Iterable[Hide]) -> tuple[Lines, ...]:
