@@ -69,10 +69,10 @@ def test_our_own_programs_have_no_problems() -> None:
         ("    flags:", "    ranks: 0\n    flags:", "1 to 16"),
         ("    flags:", "    ranks: 100\n    flags:", "1 to 16"),
         ("    flags:", "    ranks: four\n    flags:", "1 to 16"),
-        ("    flags:", "    packages: [numpy]\n    flags:", "`packages` means nothing to bound.cpp"),
+        ("    flags:", "    packages: [numpy]\n    flags:", "`packages` means nothing to"),
         ("    flags:", "    gpu: true\n    flags:", "`gpu` means nothing to bound.cpp"),
         ("    flags:", "    flgas:", "unknown key 'flgas'. Did you mean 'flags'?"),
-        ("programs:", "steps: []\nprograms:", ":2:1: 'steps' does not belong here. It is of a CUDA"),
+        ("programs:", "steps: []\nprograms:", ":2:1: 'steps' does not belong here. It is of a C"),
         ("title:", "titel:", "key 'title' is missing"),
     ],
 )  # fmt: skip
