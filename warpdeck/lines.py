@@ -14,7 +14,6 @@ from itertools import accumulate, pairwise
 from warpdeck.model import Hide
 from warpdeck.snippets import SnippetError
 
-
 REWRITTEN = 0.75
 """Share of changed lines above which code counts as new."""
 
