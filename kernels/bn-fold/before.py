@@ -11,10 +11,10 @@ import numpy as np
 
 # ANCHOR: before
 def fold_before(w, gamma, beta, mean, var, eps):
-    """BN -> conv: scale input channels, sum shifts."""
+    """BN -> conv: scale inputs, sum shifts."""
     scale = gamma / np.sqrt(var + eps)
     shift = beta - mean * scale
-    w_new = w * scale[None, :, None, None]
+    w_new = w * scale[:, None, None]
     b_new = np.einsum("oikl,i->o", w, shift)
     return w_new, b_new
 
@@ -37,21 +37,44 @@ def convolve_same(x, w, b):
 def main():
     """Compare inside and border with the definition; 1 on a failure."""
     rng = np.random.default_rng(5)
-    x, w = rng.standard_normal((3, 6, 7)), rng.standard_normal((4, 3, 3, 3))
+    x, w = (
+        rng.standard_normal((3, 6, 7)),
+        rng.standard_normal((4, 3, 3, 3)),
+    )
     gamma, beta = rng.uniform(0.5, 2, 3), rng.uniform(1, 2, 3)
-    mean, var, eps = rng.standard_normal(3), rng.uniform(0.5, 2, 3), 1e-5
+    mean, var, eps = (
+        rng.standard_normal(3),
+        rng.uniform(0.5, 2, 3),
+        1e-5,
+    )
     column = (slice(None), None, None)
-    normal = gamma[column] * (x - mean[column]) / np.sqrt(var + eps)[column] + beta[column]
+    normal = (
+        gamma[column]
+        * (x - mean[column])
+        / np.sqrt(var + eps)[column]
+        + beta[column]
+    )
     reference = convolve_same(normal, w, np.zeros(4))
-    error = np.abs(convolve_same(x, *fold_before(w, gamma, beta, mean, var, eps)) - reference)
+    error = np.abs(
+        convolve_same(
+            x, *fold_before(w, gamma, beta, mean, var, eps)
+        )
+        - reference
+    )
     inside = error[:, 1:-1, 1:-1].max()
     border = error.copy()
     border[:, 1:-1, 1:-1] = 0
     if not inside <= 1e-12:
-        print(f"inside: folded differs by {inside:.2g}", file=sys.stderr)
+        print(
+            f"inside: folded differs by {inside:.2g}",
+            file=sys.stderr,
+        )
         return 1
     if not border.max() > 0.1:
-        print("border: no difference, though padding adds zeros after BatchNorm", file=sys.stderr)
+        print(
+            "border: no difference, though padding adds zeros after BatchNorm",
+            file=sys.stderr,
+        )
         return 1
     print(f"inside: {'exact' if inside <= 1e-12 else 'wrong'}")
     print(f"border: off by up to {border.max():.1f}")

@@ -11,7 +11,7 @@ import numpy as np
 
 # ANCHOR: fold
 def fold(w, b, gamma, beta, mean, var, eps):
-    """w: (out, in, kh, kw); b: (out,) or None."""
+    """w: (out, in, kh, kw); b may be None."""
     scale = gamma / np.sqrt(var + eps)
     if b is None:
         b = np.zeros(len(w))
@@ -40,7 +40,10 @@ def batch_norm(y, gamma, beta, mean, var, eps):
     """y: (out, h, w); each channel with its own four numbers."""
     out = np.empty_like(y)
     for o in range(len(y)):
-        out[o] = gamma[o] * (y[o] - mean[o]) / np.sqrt(var[o] + eps) + beta[o]
+        out[o] = (
+            gamma[o] * (y[o] - mean[o]) / np.sqrt(var[o] + eps)
+            + beta[o]
+        )
     return out
 
 
@@ -50,23 +53,43 @@ def check(rng, bias):
     w = rng.standard_normal((5, 3, 3, 2))
     b = rng.standard_normal(5) if bias else None
     gamma, beta = rng.uniform(0.5, 2, 5), rng.standard_normal(5)
-    mean, var, eps = rng.standard_normal(5), rng.uniform(0.1, 3, 5), 1e-3
+    mean, var, eps = (
+        rng.standard_normal(5),
+        rng.uniform(0.1, 3, 5),
+        1e-3,
+    )
     var[2] = 1e-3
-    reference = batch_norm(convolve(x, w, b), gamma, beta, mean, var, eps)
-    folded = convolve(x, *fold(w, b, gamma, beta, mean, var, eps))
+    reference = batch_norm(
+        convolve(x, w, b), gamma, beta, mean, var, eps
+    )
+    folded = convolve(
+        x, *fold(w, b, gamma, beta, mean, var, eps)
+    )
     return np.abs(folded - reference).max()
 
 
 def worked_example():
     """One channel, one weight, with figures that a learner can follow by hand."""
-    gamma, beta, mean, var, eps = (np.array([v]) for v in (1.5, 0.5, 0.4, 0.24, 0.01))
-    x, w, b = np.full((1, 1, 1), 2.0), np.full((1, 1, 1, 1), 0.2), np.array([0.1])
+    gamma, beta, mean, var, eps = (
+        np.array([v]) for v in (1.5, 0.5, 0.4, 0.24, 0.01)
+    )
+    x, w, b = (
+        np.full((1, 1, 1), 2.0),
+        np.full((1, 1, 1, 1), 0.2),
+        np.array([0.1]),
+    )
     w_new, b_new = fold(w, b, gamma, beta, mean, var, eps)
-    plain = batch_norm(convolve(x, w, b), gamma, beta, mean, var, eps).item()
+    plain = batch_norm(
+        convolve(x, w, b), gamma, beta, mean, var, eps
+    ).item()
     folded = convolve(x, w_new, b_new).item()
-    print(f"scale   1.5 / sqrt(0.24 + 0.01) = {(w_new / w).item():.1f}")
+    print(
+        f"scale   1.5 / sqrt(0.24 + 0.01) = {(w_new / w).item():.1f}"
+    )
     print(f"weight  0.2 * scale = {w_new.item():.1f}")
-    print(f"bias    (0.1 - 0.4) * scale + 0.5 = {b_new.item():.1f}")
+    print(
+        f"bias    (0.1 - 0.4) * scale + 0.5 = {b_new.item():.1f}"
+    )
     print(f"x = 2   conv + BN {plain:.1f}, folded {folded:.1f}")
 
 
@@ -77,7 +100,10 @@ def main():
         error = check(rng, bias)
         if not error <= 1e-12:
             what = "with" if bias else "without"
-            print(f"convolution {what} bias: folded differs by {error:.2g}", file=sys.stderr)
+            print(
+                f"convolution {what} bias: folded differs by {error:.2g}",
+                file=sys.stderr,
+            )
             return 1
     worked_example()
     return 0

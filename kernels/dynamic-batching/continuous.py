@@ -8,22 +8,22 @@ Run: python continuous.py
 import sys
 
 # ANCHOR: work
-TOKENS = [3, 9, 2, 5, 7, 2, 4, 6]  # each request's length
+TOKENS = [3, 9, 2, 5, 7, 2, 4, 6]
 SLOTS = 4
 
 
 def static(tokens, slots):
-    """Finish time of each request; a batch starts together."""
+    """A batch starts and returns together."""
     done, now = [], 0
     for first in range(0, len(tokens), slots):
         batch = tokens[first : first + slots]
         now += max(batch)
-        done += [now] * len(batch)  # all return at the end
+        done += [now] * len(batch)
     return done
 
 
 def continuous(tokens, slots):
-    """A slot that falls free takes the next request."""
+    """A free slot takes the next request."""
     done, free_at = [], [0] * slots
     for length in tokens:
         slot = free_at.index(min(free_at))
@@ -37,7 +37,12 @@ def continuous(tokens, slots):
 
 def step_by_step(tokens, slots, refill):
     """The reference: one iteration at a time, `refill` true for continuous batching."""
-    done, running, waiting, now = {}, {}, list(enumerate(tokens)), 0
+    done, running, waiting, now = (
+        {},
+        {},
+        list(enumerate(tokens)),
+        0,
+    )
     while waiting or running:
         if refill or not running:
             while waiting and len(running) < slots:
@@ -56,16 +61,24 @@ def step_by_step(tokens, slots, refill):
 
 def main():
     """Compare both policies with the reference and print the table; 1 on a failure."""
-    print("batching    iterations  busy slots  mean finish")
+    print("batching    iterations   busy  mean end")
     for policy, refill in ((static, False), (continuous, True)):
         done = policy(TOKENS, SLOTS)
         expected = step_by_step(TOKENS, SLOTS, refill)
         if done != expected:
-            print(f"{policy.__name__}: {done}, not {expected}", file=sys.stderr)
+            print(
+                f"{policy.__name__}: {done}, not {expected}",
+                file=sys.stderr,
+            )
             return 1
         length = max(done)
-        busy, mean = 100 * sum(TOKENS) / (SLOTS * length), sum(done) / len(done)
-        print(f"{policy.__name__:12s}{length:10d}{busy:10.0f} %{mean:13.1f}")
+        busy, mean = (
+            100 * sum(TOKENS) / (SLOTS * length),
+            sum(done) / len(done),
+        )
+        print(
+            f"{policy.__name__:12s}{length:10d}{busy:5.0f} %{mean:10.1f}"
+        )
     return 0
 
 

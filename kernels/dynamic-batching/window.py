@@ -24,8 +24,9 @@ def serve(arrivals, cap, window):
     while first < len(arrivals):
         oldest, last = arrivals[first], first + cap - 1
         start = max(free, oldest + window)
-        if last < len(arrivals):  # full: no need to wait
-            start = min(start, max(free, arrivals[last]))
+        if last < len(arrivals):
+            full = max(free, arrivals[last])
+            start = min(start, full)
         waiting = arrivals[first : first + cap]
         batch = sum(t <= start for t in waiting)
         free = start + service(batch)
@@ -42,10 +43,15 @@ def serve_by_ticks(arrivals, cap, window):
     done, queue, coming = [0] * len(arrivals), [], 0
     now, busy_until = 0, 0
     while coming < len(arrivals) or queue:
-        while coming < len(arrivals) and arrivals[coming] == now:
+        while (
+            coming < len(arrivals) and arrivals[coming] == now
+        ):
             queue.append(coming)
             coming += 1
-        ready = queue and (len(queue) >= cap or now >= arrivals[queue[0]] + window)
+        ready = queue and (
+            len(queue) >= cap
+            or now >= arrivals[queue[0]] + window
+        )
         if ready and now >= busy_until:
             batch, queue = queue[:cap], queue[cap:]
             busy_until = now + service(len(batch))
@@ -73,14 +79,30 @@ def row(arrivals, cap, window):
     """Mean batch, median and 99th percentile of latency; ends the program if it is wrong."""
     done = serve(arrivals, cap, window)
     expected = serve_by_ticks(arrivals, cap, window)
-    wrong = [i for i, (a, b) in enumerate(zip(done, expected, strict=True)) if a != b]
+    wrong = [
+        i
+        for i, (a, b) in enumerate(
+            zip(done, expected, strict=True)
+        )
+        if a != b
+    ]
     if wrong or len(done) != len(arrivals):
         first = wrong[0]
         finish = f"{done[first]}, not {expected[first]}"
-        print(f"cap {cap}, window {window}: request {first}: {finish}", file=sys.stderr)
+        print(
+            f"cap {cap}, window {window}: request {first}: {finish}",
+            file=sys.stderr,
+        )
         sys.exit(1)
-    latency = [end - start for start, end in zip(arrivals, done, strict=True)]
-    return len(arrivals) / len(set(done)), percentile(latency, 0.5), percentile(latency, 0.99)
+    latency = [
+        end - start
+        for start, end in zip(arrivals, done, strict=True)
+    ]
+    return (
+        len(arrivals) / len(set(done)),
+        percentile(latency, 0.5),
+        percentile(latency, 0.99),
+    )
 
 
 def main():
@@ -91,7 +113,9 @@ def main():
         for cap, window in ((1, 0), (8, 0), (8, 50), (8, 200)):
             mean, p50, p99 = row(arrivals, cap, window)
             policy = f"{rate:5d}{cap:5d}{window / 10:6.0f}ms"
-            print(f"{policy}{mean:7.1f}{p50 / 10:8.1f}{p99 / 10:8.1f}")
+            print(
+                f"{policy}{mean:7.1f}{p50 / 10:8.1f}{p99 / 10:8.1f}"
+            )
 
 
 main()

@@ -6,6 +6,7 @@ output of every level is compared with the definitions in fp64. Run: python leve
 
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +25,19 @@ WEIGHTS = {
     "two": np.array(2.0),
     "three": np.array(3.0),
 }
-WEIGHTS = {name: array.astype(np.float32) for name, array in WEIGHTS.items()}
+WEIGHTS = {
+    name: array.astype(np.float32)
+    for name, array in WEIGHTS.items()
+}
 X = RNG.standard_normal((1, 3, 9, 11)).astype(np.float32)
 
 node = helper.make_node
 NORM = ["gamma", "beta", "mean", "var"]
+BN = "BatchNormalization"
 # ANCHOR: graph
 NODES = [
     node("Conv", ["x", "w", "b"], ["c"]),
-    node("BatchNormalization", ["c", *NORM], ["n"]),
+    node(BN, ["c", *NORM], ["n"]),
     node("Relu", ["n"], ["r"]),
     node("Identity", ["r"], ["i"]),
     node("Mul", ["two", "three"], ["k"]),
@@ -49,11 +54,24 @@ LEVELS = {
 
 def build():
     """The graph with its weights, as bytes."""
-    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, X.shape)
-    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8, 7, 9])
-    constants = [numpy_helper.from_array(array, name) for name, array in WEIGHTS.items()]
-    graph = helper.make_graph(NODES, "levels", [image], [result], constants)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    image = helper.make_tensor_value_info(
+        "x", TensorProto.FLOAT, X.shape
+    )
+    result = helper.make_tensor_value_info(
+        "y", TensorProto.FLOAT, [1, 8, 7, 9]
+    )
+    constants = [
+        numpy_helper.from_array(array, name)
+        for name, array in WEIGHTS.items()
+    ]
+    graph = helper.make_graph(
+        NODES, "levels", [image], [result], constants
+    )
+    made = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=9,
+    )
     onnx.checker.check_model(made)
     return made.SerializeToString()
 
@@ -74,17 +92,27 @@ def run(model, level, folder):
 
 def short(found):
     """The operator, marked where its domain is that of the blocked layout."""
-    return ("nchwc." if found.domain.endswith("nchwc") else "") + found.op_type
+    return (
+        "nchwc." if found.domain.endswith("nchwc") else ""
+    ) + found.op_type
 
 
 def reference():
     """The output from the definitions, in fp64."""
-    w, b, gamma, beta, mean, var = (WEIGHTS[name].astype(np.float64) for name in ("w", "b", *NORM))
+    w, b, gamma, beta, mean, var = (
+        WEIGHTS[name].astype(np.float64)
+        for name in ("w", "b", *NORM)
+    )
     y = np.zeros((1, 8, 7, 9))
     for _, o, i, j in np.ndindex(y.shape):
-        window = X[0, :, i : i + 3, j : j + 3].astype(np.float64)
+        window = X[0, :, i : i + 3, j : j + 3].astype(
+            np.float64
+        )
         conv = (w[o] * window).sum() + b[o]
-        y[0, o, i, j] = gamma[o] * (conv - mean[o]) / np.sqrt(var[o] + 1e-5) + beta[o]
+        y[0, o, i, j] = (
+            gamma[o] * (conv - mean[o]) / np.sqrt(var[o] + 1e-5)
+            + beta[o]
+        )
     return np.maximum(y, 0) * 6
 
 
@@ -97,10 +125,17 @@ def main():
             left, y = run(model, level, folder)
             error = np.abs(y - expected).max()
             if not error <= 1e-3:
-                print(f"{level}: output differs by {error:.2g}", file=sys.stderr)
+                print(
+                    f"{level}: output differs by {error:.2g}",
+                    file=sys.stderr,
+                )
                 return 1
             print(f"{level}: {len(left)} nodes")
-            print("  " + " ".join(left))
+            print(
+                textwrap.indent(
+                    textwrap.fill(" ".join(left), 38), "  "
+                )
+            )
     return 0
 
 
