@@ -22,8 +22,9 @@ def serve(arrivals, cap, window):
     """Finish times; times in 0.1 ms."""
     done, free, first = [], 0, 0
     while first < len(arrivals):
-        oldest, last = arrivals[first], first + cap - 1
+        oldest = arrivals[first]
         start = max(free, oldest + window)
+        last = first + cap - 1
         if last < len(arrivals):
             full = max(free, arrivals[last])
             start = min(start, full)
