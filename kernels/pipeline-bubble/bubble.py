@@ -13,19 +13,37 @@ from fractions import Fraction
 
 def gpipe(rank, p, m, v):
     """All forwards, then all backwards."""
-    return [("F", i, 0) for i in range(m)] + [("B", i, 0) for i in range(m)]
+    return [("F", i, 0) for i in range(m)] + [
+        ("B", i, 0) for i in range(m)
+    ]
 
 
 def one_f_one_b(rank, p, m, v):
     """p - rank - 1 forwards to warm up, then one of each, then the rest."""
-    return alternate([(i, 0) for i in range(m)], [(i, 0) for i in range(m)], p - rank - 1)
+    return alternate(
+        [(i, 0) for i in range(m)],
+        [(i, 0) for i in range(m)],
+        p - rank - 1,
+    )
 
 
 def interleaved(rank, p, m, v):
     """v chunks of layers on each rank; p micro-batches go through a chunk, then the next."""
-    forward = [(g + i, c) for g in range(0, m, p) for c in range(v) for i in range(p)]
-    backward = [(g + i, v - 1 - c) for g in range(0, m, p) for c in range(v) for i in range(p)]
-    return alternate(forward, backward, 2 * (p - rank - 1) + (v - 1) * p)
+    forward = [
+        (g + i, c)
+        for g in range(0, m, p)
+        for c in range(v)
+        for i in range(p)
+    ]
+    backward = [
+        (g + i, v - 1 - c)
+        for g in range(0, m, p)
+        for c in range(v)
+        for i in range(p)
+    ]
+    return alternate(
+        forward, backward, 2 * (p - rank - 1) + (v - 1) * p
+    )
 
 
 def alternate(forward, backward, warm):
@@ -34,7 +52,9 @@ def alternate(forward, backward, warm):
     ops = [("F", *f) for f in forward[:warm]]
     for f, b in zip(forward[warm:], backward, strict=False):
         ops += [("F", *f), ("B", *b)]
-    return ops + [("B", *b) for b in backward[len(forward) - warm :]]
+    return ops + [
+        ("B", *b) for b in backward[len(forward) - warm :]
+    ]
 
 
 def run(schedule, p, m, v):
@@ -50,17 +70,25 @@ def run(schedule, p, m, v):
                 needs = inputs(kind, i, chunk * p + r, p * v)
                 if any(need not in done for need in needs):
                     break
-                start = max([free[r], *(done[need] for need in needs)])
-                free[r] = start + Fraction(1 if kind == "F" else 2, v)
+                start = max(
+                    [free[r], *(done[need] for need in needs)]
+                )
+                free[r] = start + Fraction(
+                    1 if kind == "F" else 2, v
+                )
                 done[kind, i, chunk * p + r] = free[r]
                 flying[r] += 1 if kind == "F" else -1
                 peak[r] = max(peak[r], flying[r])
                 at[r] += 1
                 moved = True
         if not moved:
-            sys.exit(f"{schedule.__name__}: deadlock with p = {p}, m = {m}, v = {v}")
+            sys.exit(
+                f"{schedule.__name__}: deadlock with p = {p}, m = {m}, v = {v}"
+            )
     if len(done) != 2 * p * m * v:
-        sys.exit(f"{schedule.__name__}: {len(done)} operations ran, not {2 * p * m * v}")
+        sys.exit(
+            f"{schedule.__name__}: {len(done)} operations ran, not {2 * p * m * v}"
+        )
     return max(free), peak
 
 
@@ -75,13 +103,22 @@ def inputs(kind, i, stage, stages):
 def check():
     """Every schedule must have the bubble and the memory that the formulas say."""
     for p, m in ((2, 2), (3, 9), (4, 4), (4, 16), (5, 20)):
-        for schedule, v in ((gpipe, 1), (one_f_one_b, 1), (interleaved, 2), (interleaved, 3)):
+        for schedule, v in (
+            (gpipe, 1),
+            (one_f_one_b, 1),
+            (interleaved, 2),
+            (interleaved, 3),
+        ):
             time, peak = run(schedule, p, m, v)
             if time / (3 * m) - 1 != Fraction(p - 1, v * m):
-                sys.exit(f"{schedule.__name__}, p = {p}, m = {m}: {time} units of time")
+                sys.exit(
+                    f"{schedule.__name__}, p = {p}, m = {m}: {time} units of time"
+                )
             if schedule is gpipe and peak != [m] * p:
                 sys.exit(f"gpipe holds {peak}")
-            if schedule is one_f_one_b and peak != [min(p - r, m) for r in range(p)]:
+            if schedule is one_f_one_b and peak != [
+                min(p - r, m) for r in range(p)
+            ]:
                 sys.exit(f"1F1B holds {peak}")
 
 
@@ -98,7 +135,9 @@ def main():
         ):
             time, peak = run(schedule, 4, m, v)
             idle = float(1 - Fraction(3 * m) / time)
-            print(f"{name:13} {m:2}  {idle:6.1%}  {float(Fraction(max(peak), v)):4g}")
+            print(
+                f"{name:13} {m:2}  {idle:6.1%}  {float(Fraction(max(peak), v)):4g}"
+            )
     print("peak: micro-batches held, rank 0")
 
 

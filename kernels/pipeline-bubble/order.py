@@ -35,7 +35,9 @@ def play(p, m):
             kind, i = lists[s][at[s]][0], lists[s][at[s]][1:]
             source = s - 1 if kind == "F" else s + 1
             own_forward = kind == "F" or ("F", i, s) in done
-            if own_forward and (not 0 <= source < p or (kind, i, source) in done):
+            if own_forward and (
+                not 0 <= source < p or (kind, i, source) in done
+            ):
                 done.add((kind, i, s))
                 held[s] += 1 if kind == "F" else -1
                 most[s] = max(most[s], held[s])
@@ -49,10 +51,19 @@ def play(p, m):
 
 def main():
     """Check several pipelines, then print one."""
-    for p, m in ((1, 3), (2, 1), (3, 4), (4, 3), (4, 9), (5, 5)):
+    for p, m in (
+        (1, 3),
+        (2, 1),
+        (3, 4),
+        (4, 3),
+        (4, 9),
+        (5, 5),
+    ):
         most = play(p, m)
         if most != [min(p - s, m) for s in range(p)]:
-            sys.exit(f"p = {p}, m = {m}: the stages hold {most}")
+            sys.exit(
+                f"p = {p}, m = {m}: the stages hold {most}"
+            )
     show(3, 4)
 
 

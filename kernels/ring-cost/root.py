@@ -19,16 +19,23 @@ def root(n, size):
 
 def ring(n, size):
     """The slowest port decides each step; every rank sends one chunk a step."""
-    chunk = [Fraction(size * (i + 1), n) - Fraction(size * i, n) for i in range(n)]
-    steps = [[chunk[(rank - k) % n] for rank in range(n)] for k in range(n - 1)]
+    chunk = [
+        Fraction(size * (i + 1), n) - Fraction(size * i, n)
+        for i in range(n)
+    ]
+    steps = [
+        [chunk[(rank - k) % n] for rank in range(n)]
+        for k in range(n - 1)
+    ]
     return 2 * sum(max(step) for step in steps)
 
 
 def main():
     """Check the formulas, then print one example."""
     for n in (2, 3, 5, 64):
-        if sum(root(n, 1)) != 2 * (n - 1) or ring(n, 1) != Fraction(2 * (n - 1), n):
-            sys.exit(f"{n} ranks: {root(n, 1)} and {ring(n, 1)} seconds")
+        got = sum(root(n, 1)), ring(n, 1)
+        if got != (2 * (n - 1), Fraction(2 * (n - 1), n)):
+            sys.exit(f"{n} ranks: {got} seconds")
     into, out = root(5, 1)
     print("5 GPUs, 1 GB, 1 GB/s each way")
     print(f"into rank 0     {float(into):.1f} s")

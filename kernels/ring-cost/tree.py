@@ -9,7 +9,8 @@ the ring's limit 2S, and the depth must be log2 N. Then the times follow from th
 import math
 import sys
 
-ALPHA, LINK = 5e-6, 50e9  # assumed: seconds a step, bytes a second each way
+# Assumed: seconds a step, bytes a second each way.
+ALPHA, LINK = 5e-6, 50e9
 
 
 def height(i):
@@ -21,7 +22,11 @@ def parent(i, n):
     """The parent of place i in an in-order binary tree of n places; None for the root."""
     h = height(i)
     while 1 << h <= n:
-        up = i + 1 + (1 << h) if (i + 1) >> (h + 1) & 1 == 0 else i + 1 - (1 << h)
+        up = (
+            i + 1 + (1 << h)
+            if (i + 1) >> (h + 1) & 1 == 0
+            else i + 1 - (1 << h)
+        )
         if 1 <= up <= n and height(up - 1) == h + 1:
             return up - 1
         # The parent would lie beyond n: the next one up takes this subtree.
@@ -32,13 +37,18 @@ def parent(i, n):
 def trees(n):
     """Two trees as {rank: parent}: the second is the first, shifted by one rank."""
     first = {i: parent(i, n) for i in range(n)}
-    second = {(i + 1) % n: None if up is None else (up + 1) % n for i, up in first.items()}
+    second = {
+        (i + 1) % n: None if up is None else (up + 1) % n
+        for i, up in first.items()
+    }
     return first, second
 
 
 def depth(tree, rank):
     """Return the steps from a rank up to the root."""
-    return 0 if tree[rank] is None else 1 + depth(tree, tree[rank])
+    return (
+        0 if tree[rank] is None else 1 + depth(tree, tree[rank])
+    )
 
 
 def check(n):
@@ -46,13 +56,22 @@ def check(n):
     both = trees(n)
     inner = [set(tree.values()) - {None} for tree in both]
     if inner[0] & inner[1]:
-        sys.exit(f"{n} ranks: {sorted(inner[0] & inner[1])} are inner nodes of both trees")
+        sys.exit(
+            f"{n} ranks: {sorted(inner[0] & inner[1])} are inner nodes of both trees"
+        )
     for rank in range(n):
         # Half of the data goes through each tree: once up, and down to every child.
-        halves = sum((t[rank] is not None) + list(t.values()).count(rank) for t in both)
+        halves = sum(
+            (t[rank] is not None) + list(t.values()).count(rank)
+            for t in both
+        )
         if halves > 4:
-            sys.exit(f"{n} ranks: rank {rank} sends {halves / 2} S")
-    if max(depth(both[0], rank) for rank in range(n)) > math.ceil(math.log2(n)):
+            sys.exit(
+                f"{n} ranks: rank {rank} sends {halves / 2} S"
+            )
+    if max(
+        depth(both[0], rank) for rank in range(n)
+    ) > math.ceil(math.log2(n)):
         sys.exit(f"{n} ranks: too deep")
 
 
@@ -73,8 +92,15 @@ def main():
     print("ms; 50 GB/s, 5 us a step")
     print("   N    size   ring   tree")
     for n in (8, 1024):
-        for name, size in (("64 KB", 64e3), ("16 MB", 16e6), ("1 GB", 1e9)):
-            ring, tree = ring_time(n, size) * 1e3, tree_time(n, size) * 1e3
+        for name, size in (
+            ("64 KB", 64e3),
+            ("16 MB", 16e6),
+            ("1 GB", 1e9),
+        ):
+            ring, tree = (
+                ring_time(n, size) * 1e3,
+                tree_time(n, size) * 1e3,
+            )
             print(f"{n:4}  {name:>6}  {ring:5.2f}  {tree:5.2f}")
 
 

@@ -10,18 +10,24 @@ import sys
 
 import numpy as np
 
-TOKENS, HIDDEN, FFN = 5, 6, 21  # FFN is no multiple of 2 or 4: the last ranks get less
+# FFN is no multiple of 2 or 4: the last ranks get less.
+TOKENS, HIDDEN, FFN = 5, 6, 21
 
 
 def gelu(x):
     """Return the exact GeLU of each element."""
-    return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    return (
+        0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    )
 
 
 def gelu_slope(x):
     """Return its derivative."""
     bell = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-    return 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) + x * bell
+    return (
+        0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+        + x * bell
+    )
 
 
 def all_reduce(parts):
@@ -74,14 +80,26 @@ def check():
     rng = np.random.default_rng(7)
     for t in (1, 2, 3, 4):
         X, dZ = rng.normal(size=(2, TOKENS, HIDDEN))
-        A, b1 = rng.normal(size=(HIDDEN, FFN)), rng.normal(size=FFN)
-        B, b2 = rng.normal(size=(FFN, HIDDEN)), rng.normal(size=HIDDEN)
+        A, b1 = (
+            rng.normal(size=(HIDDEN, FFN)),
+            rng.normal(size=FFN),
+        )
+        B, b2 = (
+            rng.normal(size=(FFN, HIDDEN)),
+            rng.normal(size=HIDDEN),
+        )
         H = X @ A + b1
         shards = split(A, b1, B, t)
         for rank, Z in enumerate(forward(X, shards, b2)):
-            close(f"t = {t}, output of rank {rank}", Z, gelu(H) @ B + b2)
+            close(
+                f"t = {t}, output of rank {rank}",
+                Z,
+                gelu(H) @ B + b2,
+            )
         dX = (dZ @ B.T * gelu_slope(H)) @ A.T
-        for rank, got in enumerate(input_gradient(X, shards, dZ)):
+        for rank, got in enumerate(
+            input_gradient(X, shards, dZ)
+        ):
             close(f"t = {t}, gradient of rank {rank}", got, dX)
 
 

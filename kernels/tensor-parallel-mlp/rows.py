@@ -11,7 +11,9 @@ import numpy as np
 
 def gelu(x):
     """Return the exact GeLU of each element."""
-    return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    return (
+        0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    )
 
 
 def all_reduce(parts):
@@ -34,7 +36,11 @@ def forward(X, A, B, t):
 def main():
     """Compare with the whole MLP, in FP64."""
     rng = np.random.default_rng(11)
-    X, A, B = rng.normal(size=(5, 7)), rng.normal(size=(7, 9)), rng.normal(size=(9, 7))
+    X, A, B = (
+        rng.normal(size=(5, 7)),
+        rng.normal(size=(7, 9)),
+        rng.normal(size=(9, 7)),
+    )
     want = gelu(X @ A) @ B
     for t in (1, 2, 3):
         got = forward(X, A, B, t)

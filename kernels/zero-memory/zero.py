@@ -11,7 +11,8 @@ import sys
 import numpy as np
 
 RATE, B1, B2, EPS = 1e-2, 0.9, 0.95, 1e-8
-COUNT = 1003  # parameters: no multiple of any number of ranks here
+# Parameters: no multiple of any number of ranks here.
+COUNT = 1003
 
 
 # ANCHOR: states
@@ -41,8 +42,13 @@ def adam(state, grad, step):
     g = grad.astype(np.float32)
     state["m"] = B1 * state["m"] + (1 - B1) * g
     state["v"] = B2 * state["v"] + (1 - B2) * g * g
-    m, v = state["m"] / (1 - B1**step), state["v"] / (1 - B2**step)
-    state["master"] = state["master"] - np.float32(RATE) * m / (np.sqrt(v) + EPS)
+    m, v = (
+        state["m"] / (1 - B1**step),
+        state["v"] / (1 - B2**step),
+    )
+    state["master"] = state["master"] - np.float32(RATE) * m / (
+        np.sqrt(v) + EPS
+    )
 
 
 def sharded(start, grads, n):
@@ -55,8 +61,11 @@ def sharded(start, grads, n):
     for step, local in enumerate(grads, 1):
         total = local.sum(axis=0)
         for r, part in enumerate(parts):
-            adam(ranks[r], total[part], step)  # reduce-scatter: only its own part arrives
-        weights = np.concatenate([s["master"] for s in ranks]).astype(np.float16)  # all-gather
+            # Reduce-scatter: only its own part arrives.
+            adam(ranks[r], total[part], step)
+        # All-gather of the new weights.
+        masters = np.concatenate([s["master"] for s in ranks])
+        weights = masters.astype(np.float16)
         sent += 2 * (COUNT - len(parts[0]))
     return weights, sent / len(grads)
 
@@ -74,16 +83,32 @@ def check():
     """Count what the arrays hold, and train: both must fit the formulas."""
     for n in (1, 3, 8, 64):
         for stage in range(4):
-            held = max(sum(a.nbytes for a in states(stage, n, r).values()) for r in range(n))
+            held = max(
+                sum(
+                    a.nbytes
+                    for a in states(stage, n, r).values()
+                )
+                for r in range(n)
+            )
             # A part may be one parameter longer than COUNT / n.
-            if not 0 <= held - per_parameter(stage, n) * COUNT < 16:
-                sys.exit(f"stage {stage}, {n} ranks: {held} bytes are held")
+            if (
+                not 0
+                <= held - per_parameter(stage, n) * COUNT
+                < 16
+            ):
+                sys.exit(
+                    f"stage {stage}, {n} ranks: {held} bytes are held"
+                )
         rng = np.random.default_rng(n)
         start = rng.normal(size=COUNT).astype(np.float32)
-        grads = rng.normal(size=(2, n, COUNT)).astype(np.float32)
+        grads = rng.normal(size=(2, n, COUNT)).astype(
+            np.float32
+        )
         weights, sent = sharded(start, grads, n)
         if not np.array_equal(weights, whole(start, grads)):
-            sys.exit(f"{n} ranks: sharded Adam differs from Adam on one machine")
+            sys.exit(
+                f"{n} ranks: sharded Adam differs from Adam on one machine"
+            )
         if not abs(sent - 2 * (n - 1) / n * COUNT) < 2:
             sys.exit(f"{n} ranks: {sent} elements sent a step")
 
@@ -96,7 +121,9 @@ def main():
     print("stage  bytes/param  GB per GPU")
     for stage in range(4):
         each = per_parameter(stage, n)
-        print(f"{stage:^5}  {each:11.2f}  {each * psi / 1e9:10.1f}")
+        print(
+            f"{stage:^5}  {each:11.2f}  {each * psi / 1e9:10.1f}"
+        )
 
 
 if __name__ == "__main__":
