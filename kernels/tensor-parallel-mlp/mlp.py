@@ -35,14 +35,12 @@ def all_reduce(parts):
     return [sum(parts)] * len(parts)
 
 
-# ANCHOR: split
 def split(A, b1, B, t):
     """A by columns (with its bias), B by rows: t ranks."""
     A_parts = np.array_split(A, t, axis=1)
     b1_parts = np.array_split(b1, t)
     B_parts = np.array_split(B, t, axis=0)
     return list(zip(A_parts, b1_parts, B_parts, strict=True))
-    # ANCHOR_END: split
 
 
 # ANCHOR: forward
