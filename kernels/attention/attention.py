@@ -22,7 +22,9 @@ def attention(Q, K, V, causal=True):
     S = S - S.max(axis=-1, keepdims=True)
     P = np.exp(S)
     P = P / P.sum(axis=-1, keepdims=True)
-    return P @ V                 # (h, n, d_v)
+    return P @ V  # (h, n, d_v)
+
+
 # ANCHOR_END: attention
 
 
@@ -34,22 +36,41 @@ def reference(Q, K, V, causal):
     for h in range(heads):
         for i in range(n):
             seen = i + m - n + 1 if causal else m
-            scores = [math.fsum(float(a) * float(b) for a, b in zip(Q[h, i], K[h, j]))
-                      / math.sqrt(d) for j in range(seen)]
+            scores = [
+                math.fsum(
+                    float(a) * float(b)
+                    for a, b in zip(Q[h, i], K[h, j])
+                )
+                / math.sqrt(d)
+                for j in range(seen)
+            ]
             weights = [math.exp(s) for s in scores]
             total = math.fsum(weights)
             for c in range(V.shape[2]):
-                out[h, i, c] = math.fsum(
-                    w * float(V[h, j, c]) for j, w in enumerate(weights)) / total
+                out[h, i, c] = (
+                    math.fsum(
+                        w * float(V[h, j, c])
+                        for j, w in enumerate(weights)
+                    )
+                    / total
+                )
     return out
 
 
 def main():
     rng = np.random.default_rng(3)
     failed = False
-    for n, m, causal in ((7, 7, True), (1, 9, True), (3, 9, True), (5, 6, False)):
+    for n, m, causal in (
+        (7, 7, True),
+        (1, 9, True),
+        (3, 9, True),
+        (5, 6, False),
+    ):
         shapes = ((2, n, 16), (2, m, 16), (2, m, 11))
-        Q, K, V = (rng.normal(size=s).astype(np.float32) for s in shapes)
+        Q, K, V = (
+            rng.normal(size=s).astype(np.float32)
+            for s in shapes
+        )
         got = attention(Q, K, V, causal)
         err = np.abs(got - reference(Q, K, V, causal)).max()
         what = f"{n} queries, {m} keys, {'causal' if causal else 'no mask'}"

@@ -26,26 +26,45 @@ def gap(a, b):
 
 
 # ANCHOR: decode
-B, H, L, d = 2, 4, 9, 16             # 9 keys are cached
+B, H, L, d = 2, 4, 9, 16  # 9 keys are cached
 k = torch.randn(B, H, L, d, dtype=torch.float64)
 v = torch.randn(B, H, L, d, dtype=torch.float64)
 prompt = torch.randn(B, H, L, d, dtype=torch.float64)
-q = prompt[:, :, -1:]                # one new query
+q = prompt[:, :, -1:]  # one new query
 
 step = F.scaled_dot_product_attention(q, k, v)
 full = F.scaled_dot_product_attention(
-    prompt, k, v, is_causal=True)
+    prompt, k, v, is_causal=True
+)
 wrong = F.scaled_dot_product_attention(
-    q, k, v, is_causal=True)         # sees key 0 only
+    q, k, v, is_causal=True
+)  # sees key 0 only
 # ANCHOR_END: decode
 
 keep = torch.tril(torch.ones(L, L, dtype=torch.bool))
 checks = (
-    ("prompt, is_causal=True", gap(full, formula(prompt, k, v, keep)) <= 1e-12),
-    ("1 query, no mask = last row", gap(step, full[:, :, -1:]) <= 1e-12),
-    ("1 query, is_causal=True = v[0]", gap(wrong, v[:, :, :1]) <= 1e-12),
-    ("bool mask: True takes part", gap(
-        F.scaled_dot_product_attention(prompt, k, v, attn_mask=keep), full) <= 1e-12),
+    (
+        "prompt, is_causal=True",
+        gap(full, formula(prompt, k, v, keep)) <= 1e-12,
+    ),
+    (
+        "1 query, no mask = last row",
+        gap(step, full[:, :, -1:]) <= 1e-12,
+    ),
+    (
+        "1 query, is_causal=True = v[0]",
+        gap(wrong, v[:, :, :1]) <= 1e-12,
+    ),
+    (
+        "bool mask: True takes part",
+        gap(
+            F.scaled_dot_product_attention(
+                prompt, k, v, attn_mask=keep
+            ),
+            full,
+        )
+        <= 1e-12,
+    ),
 )
 for what, good in checks:
     print(f"{what}: {'yes' if good else 'no'}")

@@ -13,13 +13,15 @@ import numpy as np
 def spread(rng, d, keys=64, trials=4000):
     q = rng.normal(size=(trials, 1, d))
     k = rng.normal(size=(trials, d, keys))
-    s = (q @ k)[:, 0]                # (trials, keys)
+    s = (q @ k)[:, 0]  # (trials, keys)
     return s, s / np.sqrt(d)
 
 
 def top_weight(s):
     p = np.exp(s - s.max(axis=1, keepdims=True))
     return (p.max(axis=1) / p.sum(axis=1)).mean()
+
+
 # ANCHOR_END: variance
 
 
@@ -31,9 +33,14 @@ def main():
         raw, scaled = spread(rng, d)
         ratio = raw.var() / d
         if not abs(ratio - 1) <= 0.05:
-            print(f"d = {d}: variance {raw.var():.1f}, not {d}", file=sys.stderr)
+            print(
+                f"d = {d}: variance {raw.var():.1f}, not {d}",
+                file=sys.stderr,
+            )
             failed = True
-        print(f"{d:3}  {ratio:10.1f}  {top_weight(raw):15.2f}, {top_weight(scaled):.2f}")
+        print(
+            f"{d:3}  {ratio:10.1f}  {top_weight(raw):15.2f}, {top_weight(scaled):.2f}"
+        )
     sys.exit(failed)
 
 

@@ -10,25 +10,37 @@ import torch
 
 torch.manual_seed(7)
 torch.set_num_threads(1)
-B, D, H, O = 5, 3, 4, 2
-X, T = torch.randn(B, D, dtype=torch.float64), torch.randn(B, O, dtype=torch.float64)
+B, D, H, C = 5, 3, 4, 2
+X, T = (
+    torch.randn(B, D, dtype=torch.float64),
+    torch.randn(B, C, dtype=torch.float64),
+)
 
 
 def parameter(*shape):
-    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+    return torch.randn(
+        *shape, dtype=torch.float64, requires_grad=True
+    )
 
 
-W1, b1, W2, b2 = parameter(D, H), parameter(H), parameter(H, O), parameter(O)
+W1, b1, W2, b2 = (
+    parameter(D, H),
+    parameter(H),
+    parameter(H, C),
+    parameter(C),
+)
 # ANCHOR: graph
 hid = torch.relu(X @ W1 + b1)
 Y = hid @ W2 + b2
 loss = 0.5 * ((Y - T) ** 2).sum() / len(T)
 
+
 def walk(node):
     names = []
     for child, _ in node.next_functions:
-        names.append(child.name().split("::")[-1]
-                     if child else "-")
+        names.append(
+            child.name().split("::")[-1] if child else "-"
+        )
     print(node.name(), "->", ", ".join(names))
     for child, _ in node.next_functions:
         if child and child.next_functions:
@@ -52,14 +64,26 @@ def by_hand():
 
 
 failed = False
-for name, p, want in zip(("W1", "b1", "W2", "b2"), (W1, b1, W2, b2), by_hand()):
+for name, p, want in zip(
+    ("W1", "b1", "W2", "b2"), (W1, b1, W2, b2), by_hand()
+):
     err = (p.grad - want).abs().max().item()
     if not err <= 1e-12:
-        print(f"d{name}: autograd and the formulas differ by {err}", file=sys.stderr)
+        print(
+            f"d{name}: autograd and the formulas differ by {err}",
+            file=sys.stderr,
+        )
         failed = True
 first = W2.grad.clone()
-(0.5 * ((torch.relu(X @ W1 + b1) @ W2 + b2 - T) ** 2).sum() / len(T)).backward()
+(
+    0.5
+    * ((torch.relu(X @ W1 + b1) @ W2 + b2 - T) ** 2).sum()
+    / len(T)
+).backward()
 if not torch.allclose(W2.grad, 2 * first, rtol=1e-12):
-    print("a second backward() did not add to .grad", file=sys.stderr)
+    print(
+        "a second backward() did not add to .grad",
+        file=sys.stderr,
+    )
     failed = True
 sys.exit(failed)

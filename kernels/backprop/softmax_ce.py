@@ -13,10 +13,12 @@ import numpy as np
 
 # ANCHOR: loss
 def softmax_ce(z, label):
-    s = z - z.max()              # no overflow in exp
+    s = z - z.max()  # no overflow in exp
     log_p = s - np.log(np.exp(s).sum())
-    y = np.eye(len(z))[label]    # one-hot
+    y = np.eye(len(z))[label]  # one-hot
     return -log_p[label], np.exp(log_p) - y
+
+
 # ANCHOR_END: loss
 
 
@@ -28,8 +30,13 @@ def reference(z, label):
 
 def slopes(z, label, eps=1e-6):
     steps = np.eye(len(z)) * eps
-    return np.array([(reference(z + d, label) - reference(z - d, label)) / (2 * eps)
-                     for d in steps])
+    return np.array(
+        [
+            (reference(z + d, label) - reference(z - d, label))
+            / (2 * eps)
+            for d in steps
+        ]
+    )
 
 
 def fail(what):
@@ -41,12 +48,21 @@ def main():
     z = np.array([2.0, 1.0, -0.5])
     loss, grad = softmax_ce(z, 0)
     if not abs(loss - reference(z, 0)) <= 1e-12:
-        fail(f"loss {loss} is not the reference's {reference(z, 0)}")
+        fail(
+            f"loss {loss} is not the reference's {reference(z, 0)}"
+        )
     if not np.abs(grad - slopes(z, 0)).max() <= 1e-8:
-        fail("the gradient is not that of the difference quotient")
+        fail(
+            "the gradient is not that of the difference quotient"
+        )
     big, big_grad = softmax_ce(z + 1000, 0)
-    if not (abs(big - loss) <= 1e-9 and np.abs(big_grad - grad).max() <= 1e-9):
-        fail(f"logits + 1000: loss {big}, but adding a constant must change nothing")
+    if not (
+        abs(big - loss) <= 1e-9
+        and np.abs(big_grad - grad).max() <= 1e-9
+    ):
+        fail(
+            f"logits + 1000: loss {big}, but adding a constant must change nothing"
+        )
     print("z    =", z)
     print("p    =", np.round(grad + np.eye(3)[0], 3))
     print(f"loss = {loss:.3f}")

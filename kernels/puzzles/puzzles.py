@@ -19,11 +19,13 @@ def tosses(first_again):
                    s = 1 for HT (an H: still one H)"""
     half = Fraction(1, 2)
     # E0 = 2 + E1 follows from the first line
-    if first_again:                  # HT: E1 = 1 + E1/2
+    if first_again:  # HT: E1 = 1 + E1/2
         E1 = 1 / (1 - half)
-    else:                            # HH: E1 = 1 + E0/2
+    else:  # HH: E1 = 1 + E0/2
         E1 = (1 + half * 2) / (1 - half)
     return 2 + E1
+
+
 # ANCHOR_END: two
 
 
@@ -31,6 +33,8 @@ def tosses(first_again):
 def coupon(n):
     """With k missing, a draw is new with chance k/n."""
     return sum(Fraction(n, k) for k in range(1, n + 1))
+
+
 # ANCHOR_END: coupon
 
 
@@ -51,8 +55,17 @@ def counted(pattern, longest=400):
 
 def tail_sum(n, draws=2000):
     """E[T] = sum of P(T > t), P(T > t) by inclusion and exclusion."""
-    return float(sum(sum((-1) ** (j + 1) * comb(n, j) * Fraction(n - j, n) ** t
-                         for j in range(1, n + 1)) for t in range(draws)))
+    return float(
+        sum(
+            sum(
+                (-1) ** (j + 1)
+                * comb(n, j)
+                * Fraction(n - j, n) ** t
+                for j in range(1, n + 1)
+            )
+            for t in range(draws)
+        )
+    )
 
 
 def main():
@@ -61,13 +74,19 @@ def main():
         got = tosses(first_again)
         want = counted(pattern)
         if not abs(float(got) - want) <= 1e-9:
-            print(f"until {pattern}: {got} tosses, but {want:g} by counting", file=sys.stderr)
+            print(
+                f"until {pattern}: {got} tosses, but {want:g} by counting",
+                file=sys.stderr,
+            )
             failed = True
         print(f"until {pattern}: {got} tosses")
     for n in (6, 12):
         got = coupon(n)
         if not abs(float(got) - tail_sum(n)) <= 1e-9:
-            print(f"{n} coupons: {float(got)} against {tail_sum(n)}", file=sys.stderr)
+            print(
+                f"{n} coupons: {float(got)} against {tail_sum(n)}",
+                file=sys.stderr,
+            )
             failed = True
         print(f"{n} coupons: {float(got):.1f} draws")
     sys.exit(failed)
