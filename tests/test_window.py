@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ankibox import AnkiBox, fresh
-from ankiwindow import THEMES, Window, missing, window
+from ankiwindow import MAIN, THEMES, Window, ankiconnect, free_port, missing, window
 from worktree import ROOT, Tree
+
+from warpdeck.cli import main
 
 pytestmark = [
     pytest.mark.window,
@@ -115,3 +120,56 @@ def study(anki: Window, theme: str, cards: int) -> None:
         anki.show_answer()
         assert look(anki, theme) != question
         anki.rate_good()
+
+
+# --- push, through the real add-on --------------------------------------------------
+
+
+@pytest.mark.skipif(
+    ankiconnect() is None, reason="AnkiConnect is not installed in this user's Anki"
+)
+def test_a_second_push_updates_the_note_and_keeps_every_review(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = tmp_path / "base"
+
+    with pushed(project, base) as anki:
+        anki.open_deck("demo English")
+        anki.show_answer()
+        anki.rate_good()
+        anki.show_answer()
+        anki.rate_good()
+    before, scm, fields = state(base)
+    assert len(before["revlog"]) == 2
+    source = project / "source" / "basics" / "en.md"
+    source.write_text(source.read_text("utf-8").replace("32. [@", "Thirty-two. [@"), "utf-8")
+    with pushed(project, base):
+        pass
+    assert "1 changed" in capsys.readouterr().out
+
+    after, scm_after, fields_after = state(base)
+    assert after == before
+    assert scm_after == scm, "a full sync would be forced"
+    changed = [guid for guid in fields if fields[guid] != fields_after[guid]]
+    assert len(changed) == 1 and "Thirty-two" in "".join(fields_after[changed[0]])
+    assert fields.keys() == fields_after.keys()
+
+
+@contextmanager
+def pushed(project: Path, base: Path) -> Iterator[Window]:
+    """Yield an Anki that the English decks of `project` were pushed to."""
+    port = free_port()
+    with window(base, "light", addon=ankiconnect(), port=port) as anki:
+        url = f"http://127.0.0.1:{port}"
+        assert main(["push", "--lang", "en", "--url", url], root=project) == 0
+        anki.press(MAIN, "d")
+        yield anki
+
+
+def state(base: Path) -> tuple[dict[str, list[Any]], int, dict[str, list[str]]]:
+    """Return a closed collection's scheduling, time of schema change, and fields by guid."""
+    box = AnkiBox(base / "User 1")
+    try:
+        return box.rows(), box.scm(), {guid: box.fields(guid) for guid in box.guids()}
+    finally:
+        box.close()
