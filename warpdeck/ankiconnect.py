@@ -115,6 +115,6 @@ class AnkiConnect:
                 getattr(error, "reason", None), TimeoutError
             ):
                 message = f"Anki at {self.url} did not answer within {seconds:g} s"
-                hint = "Close the dialogs that are open in Anki, then run the command again."
+                hint = "Look at Anki: once it is no longer busy, run the command again."
                 raise NoAnswerError(message, hint) from error
             raise NoAnswerError(f"no Anki answers at {self.url}", _START) from error
