@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anki.importing import AnkiPackageImporter
+from anki.importing import AnkiPackageImporter  # type: ignore[attr-defined]  # made on demand
 from ankibox import AnkiBox
 
 from warpdeck import ankiconnect
