@@ -7,6 +7,7 @@ Must not know how warpdeck makes a package.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import os
@@ -327,7 +328,13 @@ def _process(
     """Run `command` with a process group of its own, of which nothing is left afterwards."""
     with log.open("wb") as out:
         running = subprocess.Popen(
-            command, env=env, stdout=out, stderr=out, start_new_session=True, pass_fds=fds
+            command,
+            env=env,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            pass_fds=fds,
+            preexec_fn=_end_with_parent,
         )
     try:
         yield running
@@ -335,3 +342,9 @@ def _process(
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
         running.wait(SECONDS)
+
+
+def _end_with_parent() -> None:
+    """Have Linux kill this process when the tests are killed, which no `finally` would see."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
