@@ -1,0 +1,147 @@
+"""Bytes, bandwidth and traffic of a recommendation model's embedding tables.
+
+python bytes.py
+"""
+
+import sys
+
+import numpy as np
+
+DIM = 64  # elements of an embedding vector
+TABLES = 26  # categorical features, as in the Criteo data
+BAG = 20  # ids per feature that are added up
+BATCH = 65536  # samples per step, over all GPUs
+GPUS = 8
+
+
+# ANCHOR: capacity
+def table_bytes(rows, dim, element, per_row=0):
+    """`per_row`: scale and bias, or an optimiser's state."""
+    return rows * (dim * element + per_row)
+
+
+# ANCHOR_END: capacity
+
+
+# ANCHOR: lookup
+def lookup(tables, bags):
+    """Sum of `bag` rows a table: flops and bytes read."""
+    flops = moved = 0
+    pooled = []
+    for table, bag in zip(tables, bags):
+        total = table[bag[0]].copy()
+        moved += total.nbytes
+        for row in bag[1:]:
+            total += table[row]
+            moved += table[row].nbytes
+            flops += total.size
+        pooled.append(total)
+    return pooled, flops, moved
+
+
+# ANCHOR_END: lookup
+
+
+# ANCHOR: exchange
+def sent_bytes(tables_here):
+    """What a GPU sends: all but its own share of the batch."""
+    pooled = BATCH * tables_here * DIM * 2
+    return pooled * (GPUS - 1) // GPUS
+
+
+# ANCHOR_END: exchange
+
+
+def mlp_weights(sizes):
+    return sum(a * b for a, b in zip(sizes, sizes[1:]))
+
+
+def require(name, got, expected):
+    if not got == expected:
+        sys.exit(f"{name}: {got} instead of {expected}")
+
+
+def check_capacity():
+    """The formula against what NumPy allocates, for odd sizes."""
+    for rows, dim, kind in (
+        (1, 1, "f2"),
+        (1009, 64, "f2"),
+        (37, 5, "f4"),
+    ):
+        table = np.zeros((rows, dim), kind)
+        state = np.zeros(rows, "f4")
+        require(
+            f"{rows}x{dim}",
+            table_bytes(rows, dim, table.itemsize, 4),
+            table.nbytes + state.nbytes,
+        )
+
+
+def check_lookup():
+    """Counted while running, against the closed forms; sums in fp64."""
+    rng = np.random.default_rng(3)
+    tables = [
+        rng.standard_normal((97 + t, DIM)).astype("f2")
+        for t in range(TABLES)
+    ]
+    bags = [rng.integers(0, 97, BAG) for _ in tables]
+    pooled, flops, moved = lookup(tables, bags)
+    require("bytes", moved, TABLES * BAG * DIM * 2)
+    require("flops", flops, TABLES * (BAG - 1) * DIM)
+    for table, bag, total in zip(tables, bags, pooled):
+        exact = table[bag].astype("f8").sum(0)
+        error = np.abs(total - exact).max()
+        if not error <= 0.1:
+            sys.exit(f"pooled sum off by {error:.3f}")
+    return flops, moved
+
+
+def check_exchange():
+    """Count the vectors that leave a GPU, one sample at a time."""
+    for here in (0, 1, 4):
+        leaving = sum(
+            here * DIM * 2
+            for s in range(BATCH)
+            if s % GPUS != 0
+        )
+        require(f"{here} tables", sent_bytes(here), leaving)
+
+
+def main():
+    check_capacity()
+    check_exchange()
+    rows = 10**9
+    print("1e9 rows x 64           GB")
+    for name, element, per_row in (
+        ("fp32", 4, 0),
+        ("fp16", 2, 0),
+        ("int8 + scale, bias", 1, 4),
+        ("fp32 + row AdaGrad", 4, 4),
+        ("fp32 + Adam", 12, 0),
+    ):
+        size = table_bytes(rows, DIM, element, per_row) / 1e9
+        print(f"{name:<20} {size:5.0f}")
+    flops, moved = check_lookup()
+    print(f"one sample: {TABLES * BAG} rows, {moved} B")
+    print(f"intensity {flops / moved:.3f} FLOP/B")
+    print(
+        f"4.8 TB/s: {4.8e12 / moved / 1e6:.0f} M samples/s at most"
+    )
+    vectors = TABLES + 1
+    pairs = vectors * (vectors - 1) // 2
+    bottom = mlp_weights((13, 512, 256, DIM))
+    top = mlp_weights((pairs + DIM, 512, 256, 1))
+    print(f"pairs {pairs}, top MLP input {pairs + DIM}")
+    print(f"MLP weights {bottom + top}")
+    per = [
+        TABLES // GPUS + (g < TABLES % GPUS)
+        for g in range(GPUS)
+    ]
+    require("tables", sum(per), TABLES)
+    print(f"tables per GPU {per}")
+    few, many = sent_bytes(min(per)), sent_bytes(max(per))
+    print(f"sent: {few / 1e6:.1f} or {many / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
