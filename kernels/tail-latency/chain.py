@@ -1,20 +1,11 @@
-"""Tails of fan-outs and chains: exact probabilities, checked by a seeded simulation.
+"""p99 of a chain of three stages: exact convolution, checked by a seeded simulation.
 
-python tail.py
+python chain.py
 """
 
 import random
 import sys
 from fractions import Fraction
-
-
-# ANCHOR: fanout
-def any_slow(p, n):
-    """The slowest of n independent parts decides."""
-    return 1 - (1 - p) ** n
-
-
-# ANCHOR_END: fanout
 
 
 # ANCHOR: chain
@@ -40,6 +31,7 @@ def percentile(distribution, share):
 # ANCHOR_END: chain
 
 
+# ANCHOR: stage
 def stage(slow):
     """10 ms, but 30 ms in the share `slow` of the frames."""
     return {10: 1 - slow, 30: slow}
@@ -50,6 +42,9 @@ def chain(slow):
     return convolve(convolve(one, one), one)
 
 
+# ANCHOR_END: stage
+
+
 def near(name, share, expected, runs):
     """Within five standard deviations of a binomial share."""
     sigma = float(expected * (1 - expected) / runs) ** 0.5
@@ -58,14 +53,6 @@ def near(name, share, expected, runs):
             f"{name}: simulated {share:.4f}, "
             f"computed {float(expected):.4f}"
         )
-
-
-def check_fanout(rng, p, n, runs):
-    hits = sum(
-        any(rng.random() < p for _ in range(n))
-        for _ in range(runs)
-    )
-    near(f"fan-out {n}", hits / runs, any_slow(p, n), runs)
 
 
 def check_chain(rng, slow, runs):
@@ -85,21 +72,13 @@ def check_chain(rng, slow, runs):
 
 def main():
     rng = random.Random(11)
-    p = Fraction(1, 100)
-    print("p99 misses:  n   any slow")
-    for n in (1, 3, 10, 69, 100):
-        check_fanout(rng, p, n, 20011)
-        print(f"{n:13d} {float(any_slow(p, n)):9.1%}")
-    # A second copy of each request: slow only if both are.
-    print(f"100, hedged {float(any_slow(p * p, 100)):11.1%}")
-    print()
-    print("stage slow  sum of p99  p99 of chain")
+    print("P(30 ms)  sum of p99s  p99 of chain")
     for slow in (Fraction(2, 100), Fraction(1, 200)):
         check_chain(rng, slow, 100003)
         single = percentile(stage(slow), Fraction(99, 100))
         whole = percentile(chain(slow), Fraction(99, 100))
         print(
-            f"{float(slow):10.1%} {3 * single:8d} ms"
+            f"{float(slow):8.1%} {3 * single:9d} ms"
             f" {whole:10d} ms"
         )
     two = chain(Fraction(2, 100))
@@ -109,11 +88,6 @@ def main():
         f"at 2.0%: mean {float(mean):.1f}, p99.9 {p999},"
         f" worst {max(two)} ms"
     )
-    frames = 30 * 3600
-    late = frames * (1 - Fraction(999, 1000))
-    print()
-    print(f"30 fps for 1 h: {frames} frames")
-    print(f"later than p99.9: {int(late)}")
 
 
 if __name__ == "__main__":

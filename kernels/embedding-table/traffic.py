@@ -1,6 +1,6 @@
-"""Bytes, bandwidth and traffic of a recommendation model's embedding tables.
+"""Bytes that a look-up reads, and bytes that GPUs exchange, in a model with 26 tables.
 
-python bytes.py
+python traffic.py
 """
 
 import sys
@@ -12,15 +12,6 @@ TABLES = 26  # categorical features, as in the Criteo data
 BAG = 20  # ids per feature that are added up
 BATCH = 65536  # samples per step, over all GPUs
 GPUS = 8
-
-
-# ANCHOR: capacity
-def table_bytes(rows, dim, element, per_row=0):
-    """`per_row`: scale and bias, or an optimiser's state."""
-    return rows * (dim * element + per_row)
-
-
-# ANCHOR_END: capacity
 
 
 # ANCHOR: lookup
@@ -61,22 +52,6 @@ def require(name, got, expected):
         sys.exit(f"{name}: {got} instead of {expected}")
 
 
-def check_capacity():
-    """The formula against what NumPy allocates, for odd sizes."""
-    for rows, dim, kind in (
-        (1, 1, "f2"),
-        (1009, 64, "f2"),
-        (37, 5, "f4"),
-    ):
-        table = np.zeros((rows, dim), kind)
-        state = np.zeros(rows, "f4")
-        require(
-            f"{rows}x{dim}",
-            table_bytes(rows, dim, table.itemsize, 4),
-            table.nbytes + state.nbytes,
-        )
-
-
 def check_lookup():
     """Counted while running, against the closed forms; sums in fp64."""
     rng = np.random.default_rng(3)
@@ -108,19 +83,7 @@ def check_exchange():
 
 
 def main():
-    check_capacity()
     check_exchange()
-    rows = 10**9
-    print("1e9 rows x 64           GB")
-    for name, element, per_row in (
-        ("fp32", 4, 0),
-        ("fp16", 2, 0),
-        ("int8 + scale, bias", 1, 4),
-        ("fp32 + row AdaGrad", 4, 4),
-        ("fp32 + Adam", 12, 0),
-    ):
-        size = table_bytes(rows, DIM, element, per_row) / 1e9
-        print(f"{name:<20} {size:5.0f}")
     flops, moved = check_lookup()
     print(f"one sample: {TABLES * BAG} rows, {moved} B")
     print(f"intensity {flops / moved:.3f} FLOP/B")
