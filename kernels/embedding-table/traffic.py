@@ -1,4 +1,4 @@
-"""Bytes that a look-up reads, and bytes that GPUs exchange, in a model with 26 tables.
+"""Bytes and flops of the look-ups of one sample, in a model with 26 tables.
 
 python traffic.py
 """
@@ -10,8 +10,6 @@ import numpy as np
 DIM = 64  # elements of an embedding vector
 TABLES = 26  # categorical features, as in the Criteo data
 BAG = 20  # ids per feature that are added up
-BATCH = 65536  # samples per step, over all GPUs
-GPUS = 8
 
 
 # ANCHOR: lookup
@@ -31,16 +29,6 @@ def lookup(tables, bags):
 
 
 # ANCHOR_END: lookup
-
-
-# ANCHOR: exchange
-def sent_bytes(tables_here):
-    """What a GPU sends: all but its own share of the batch."""
-    pooled = BATCH * tables_here * DIM * 2
-    return pooled * (GPUS - 1) // GPUS
-
-
-# ANCHOR_END: exchange
 
 
 def mlp_weights(sizes):
@@ -71,19 +59,7 @@ def check_lookup():
     return flops, moved
 
 
-def check_exchange():
-    """Count the vectors that leave a GPU, one sample at a time."""
-    for here in (0, 1, 4):
-        leaving = sum(
-            here * DIM * 2
-            for s in range(BATCH)
-            if s % GPUS != 0
-        )
-        require(f"{here} tables", sent_bytes(here), leaving)
-
-
 def main():
-    check_exchange()
     flops, moved = check_lookup()
     print(f"one sample: {TABLES * BAG} rows, {moved} B")
     print(f"intensity {flops / moved:.3f} FLOP/B")
@@ -96,14 +72,6 @@ def main():
     top = mlp_weights((pairs + DIM, 512, 256, 1))
     print(f"pairs {pairs}, top MLP input {pairs + DIM}")
     print(f"MLP weights {bottom + top}")
-    per = [
-        TABLES // GPUS + (g < TABLES % GPUS)
-        for g in range(GPUS)
-    ]
-    require("tables", sum(per), TABLES)
-    print(f"tables per GPU {per}")
-    few, many = sent_bytes(min(per)), sent_bytes(max(per))
-    print(f"sent: {few / 1e6:.1f} or {many / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
