@@ -13,7 +13,7 @@ BAGS = [[0, 1, 2, 9], [4], [5, 5, 8]]  # ids of three samples
 
 # ANCHOR: row
 def by_row(table, bags):
-    """Each rank sums the rows it owns; then sums are added."""
+    """Each rank looks up the rows that it owns."""
     edges = np.linspace(0, len(table), RANKS + 1).astype(int)
     partial = []
     for low, high in zip(edges, edges[1:]):
@@ -22,8 +22,8 @@ def by_row(table, bags):
             mine = [i - low for i in bag if low <= i < high]
             partial.append(shard[np.array(mine, int)].sum(0))
     shape = (RANKS, len(bags), table.shape[1])
-    summed = np.reshape(partial, shape).sum(0)
-    return summed / lengths(bags)  # above: reduce-scatter
+    summed = np.reshape(partial, shape).sum(0)  # reduce-scatter
+    return summed / lengths(bags)
 
 
 # ANCHOR_END: row
