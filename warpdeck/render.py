@@ -104,7 +104,7 @@ class Renderer:
             "Reverse": line if both_ways else "",
             "Kind": phrase(kind, language),
             "Note ID": note_id,
-            "Language": _HTML_LANGUAGES.get(language, language),
+            "Language": html_language(language),
         }
         return RenderedNote(
             guid=guid(self._project.name, note_id, language),
@@ -135,6 +135,11 @@ class Renderer:
         if shown not in self._figures:
             self._figures[shown] = figures.load(self._root / "source" / topic / name, shown)
         return self._figures[shown]
+
+
+def html_language(language: str) -> str:
+    """Return what HTML's `lang` calls one of our languages."""
+    return _HTML_LANGUAGES.get(language, language)
 
 
 def _markdown() -> Markdown:
@@ -203,7 +208,7 @@ class _Page:
             "Level": str(note.level or ""),
             "Sources": self.sources(),
             "Note ID": note.id,
-            "Language": _HTML_LANGUAGES.get(note.language, note.language),
+            "Language": html_language(note.language),
         }
         project = self.renderer._project.name
         return RenderedNote(

@@ -15,11 +15,12 @@ from warpdeck.commands import COMMANDS
 from warpdeck.files import read_text
 from warpdeck.lint import lint
 from warpdeck.model import Kernel, Location, Problem, Receipt, RenderedNote
+from warpdeck.parse import parse_file
 from warpdeck.progress import Reporter
 from warpdeck.render import Renderer
 from warpdeck.resolve import BROKEN_KERNEL, Resolver
 from warpdeck.snippets import check_anchors
-from warpdeck.source import Source, parse_source
+from warpdeck.source import ParseFile, Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Workspace:
     kernels: tuple[Kernel, ...]
     receipts: tuple[Receipt, ...]
     """The fresh ones."""
+    resolver: Resolver
     renderer: Renderer
 
     def render(
@@ -52,17 +54,20 @@ class Workspace:
         return tuple(rendered), problems
 
 
-def read(root: Path, *, allow_stale: bool = False) -> tuple[Workspace | None, list[Problem]]:
+def read(
+    root: Path, *, allow_stale: bool = False, parse: ParseFile = parse_file
+) -> tuple[Workspace | None, list[Problem]]:
     """Read the project at `root`.
 
     Returns None where too little could be read to go on. With `allow_stale`, a missing or
-    stale receipt is no problem: cards then say "unverified".
+    stale receipt is no problem: cards then say "unverified". `parse` may remember files that
+    have not changed.
     """
     if not (root / "source").is_dir():
         message = "there is no folder source/ here"
         hint = "Run the command from a project's folder."
         return None, [Problem(Location("source"), "no-project", message, hint)]
-    source, problems = parse_source(root)
+    source, problems = parse_source(root, parse)
     found_kernels, found = kernels.load_kernels(root)
     problems += found
     problems += _anchors(root)
@@ -79,7 +84,8 @@ def read(root: Path, *, allow_stale: bool = False) -> tuple[Workspace | None, li
     by_name = {kernel.name: kernel for kernel in found_kernels}
     resolver = Resolver(root, by_name, fresh, strict=not allow_stale)
     renderer = Renderer(source, resolver, root)
-    return Workspace(root, source, found_kernels, tuple(fresh.values()), renderer), problems
+    receipts_found = tuple(fresh.values())
+    return Workspace(root, source, found_kernels, receipts_found, resolver, renderer), problems
 
 
 def _anchors(root: Path) -> Iterator[Problem]:

@@ -18,9 +18,12 @@ from warpdeck.preview.template import Face
 
 collection: ModuleType | None
 try:
-    from anki import collection
+    from anki import buildinfo, collection
 except ImportError:  # it is a tool for development, not for building decks
     collection = None
+
+NAME = f"Anki {buildinfo.version}" if collection else "warpdeck's own renderer"
+"""What renders the cards, in words."""
 
 
 class AnkiRenderer:
