@@ -36,9 +36,7 @@ class Source:
     """(topic, language) of files in which a problem hides notes: none is missing there."""
 
 
-def parse_source(
-    root: Path, parse: ParseFile = parse_file
-) -> tuple[Source | None, list[Problem]]:
+def parse_source(root: Path, parse: ParseFile = parse_file) -> tuple[Source | None, list[Problem]]:
     """Read everything under `root`/source; `parse` may remember files that have not changed.
 
     Returns what could be read, None where project.yml or a topic could not, and every

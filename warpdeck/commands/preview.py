@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="with --serve: 0.0.0.0 lets a phone on your network look (default: this machine alone)",
+        help="with --serve: 0.0.0.0 lets a phone on your network look (default: only this machine)",
     )
     parser.add_argument("--open", action="store_true", help="with --serve: open a browser")
     parser.add_argument(

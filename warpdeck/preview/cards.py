@@ -46,6 +46,8 @@ class Card:
     """Plain text of the question, for lists."""
     front: str
     back: str
+    alike: int
+    """Of how many characters both begin with."""
     expected: str
     """Plain text of what is to be typed, empty on other cards."""
     text: str
@@ -79,6 +81,8 @@ def _card(note: RenderedNote, note_type: NoteType, ordinal: int, render: Rendere
     typed = _TYPE_BOX.search(made.front)
     expected = plain(fields[typed[1]]) if typed else ""
     answer = f'<code id="typeans">{html.escape(expected, quote=False)}</code>'
+    front = to_mathml(_TYPE_BOX.sub(_INPUT, made.front))
+    back = to_mathml(_TYPE_BOX.sub(lambda _: answer, made.back))
     return Card(
         note=note.id,
         ordinal=ordinal,
@@ -87,11 +91,18 @@ def _card(note: RenderedNote, note_type: NoteType, ordinal: int, render: Rendere
         kind=note.kind,
         level=int(fields["Level"] or 0),
         title=_title(fields, note_type, ordinal),
-        front=to_mathml(_TYPE_BOX.sub(_INPUT, made.front)),
-        back=to_mathml(_TYPE_BOX.sub(lambda _: answer, made.back)),
+        front=front,
+        back=back,
+        alike=_alike(front, back),
         expected=expected,
         text=plain(_TYPE_BOX.sub(lambda _: answer, made.back)),
     )
+
+
+def _alike(one: str, other: str) -> int:
+    """Return of how many characters both texts begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _title(fields: Mapping[str, str], note_type: NoteType, ordinal: int) -> str:

@@ -10,7 +10,6 @@ scripts, but not fetch files.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -66,7 +65,6 @@ def _searched(cards: Iterable[Card]) -> Iterable[list[str]]:
 
 def _shown(card: Card) -> list[Any]:
     """Return a card; its answer goes on where the question's HTML ends to be the same."""
-    same = os.path.commonprefix([card.front, card.back])
+    same = card.front[: card.alike]
     units = len(same.encode("utf-16-le")) // 2  # JavaScript's length of it
-    rest = card.back[len(same) :]
-    return [card.note, card.ordinal, card.front, units, rest, card.expected]
+    return [card.note, card.ordinal, card.front, units, card.back[card.alike :], card.expected]

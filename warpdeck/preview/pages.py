@@ -36,8 +36,9 @@ WIDTHS = (320, 360, 412)
 _FIGURES = 2
 _FIGURE = re.compile(r'<div class="wd-figure".*?</svg></div>', re.DOTALL)
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "frame-src 'self'; connect-src {connect}; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; frame-src 'self'; connect-src {connect}; "
+    "base-uri 'none'; form-action 'none'"
 )
 
 
@@ -71,7 +72,8 @@ def _asset(name: str) -> bytes:
 
 
 def _words(language: str) -> dict[str, Any]:
-    return _in(json.loads(_asset("words.json")), language)
+    words: dict[str, Any] = _in(json.loads(_asset("words.json")), language)
+    return words
 
 
 def _in(words: Mapping[str, Any], language: str) -> Any:
@@ -186,9 +188,7 @@ def _ladders(found: Workspace, language: str) -> Iterable[_Ladder]:
             continue
         proof = Proof(kernel, receipt, step=kernel.steps[-1])
         chart = ladder_chart(proof, found.resolver, language)
-        yield _Ladder(
-            chart, receipt.gpu, receipt.date, len(receipt.versions), len(receipt.bugs)
-        )
+        yield _Ladder(chart, receipt.gpu, receipt.date, len(receipt.versions), len(receipt.bugs))
 
 
 def _figures(notes: Iterable[RenderedNote]) -> list[str]:
