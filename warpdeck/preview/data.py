@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +19,7 @@ from warpdeck.preview.cards import Card
 
 FOLDER = "data"
 # `<` could end a script or open a comment; the other two end a line of JavaScript in old browsers.
-_ESCAPES = str.maketrans({"<": "\\u003c", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+_ESCAPES = (("<", "\\u003c"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
 
 
 def files(cards: Sequence[Card]) -> dict[str, bytes]:
@@ -33,7 +34,7 @@ def files(cards: Sequence[Card]) -> dict[str, bytes]:
         made |= _file(f"index.{language}", map(_listed, mine))
         made |= _file(f"search.{language}", _searched(mine))
         for topic, group in groupby(mine, key=lambda card: card.topic):
-            made |= _file(f"cards.{topic}.{language}", map(_shown, group))
+            made |= _script(f"cards.{topic}.{language}", map(_shown, group))
     return made
 
 
@@ -43,14 +44,20 @@ def value(name: str, data: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _file(name: str, rows: Iterable[Any]) -> dict[str, bytes]:
+    return _script(name, map(_json, rows))
+
+
+def _script(name: str, rows: Iterable[str]) -> dict[str, bytes]:
     # A row a line: a changed card is a changed line.
-    text = ",\n".join(map(_json, rows))
+    text = ",\n".join(rows)
     return {f"{FOLDER}/{name}.js": f'warpdeckData("{name}",[\n{text}\n]);\n'.encode()}
 
 
 def _json(data: Any) -> str:
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return text.translate(_ESCAPES)
+    for char, escape in _ESCAPES:
+        text = text.replace(char, escape)
+    return text
 
 
 def _listed(card: Card) -> list[Any]:
@@ -63,8 +70,13 @@ def _searched(cards: Iterable[Card]) -> Iterable[list[str]]:
         yield [note, next(group).text.lower()]
 
 
-def _shown(card: Card) -> list[Any]:
-    """Return a card; its answer goes on where the question's HTML ends to be the same."""
+@lru_cache(maxsize=1 << 16)
+def _shown(card: Card) -> str:
+    """Return a card; its answer goes on where the question's HTML ends to be the same.
+
+    Remembered, since a live preview writes all cards of a topic when one has changed.
+    """
     same = card.front[: card.alike]
     units = len(same.encode("utf-16-le")) // 2  # JavaScript's length of it
-    return [card.note, card.ordinal, card.front, units, card.back[card.alike :], card.expected]
+    back = card.back[card.alike :]
+    return _json([card.note, card.ordinal, card.front, units, back, card.expected])

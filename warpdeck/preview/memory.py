@@ -6,13 +6,14 @@ they look like, or how changes are noticed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from warpdeck import markup
-from warpdeck.model import Location, Note, NoteType, Problem, RenderedNote
+from warpdeck.model import Directive, Location, Note, NoteType, Problem, RenderedNote
 from warpdeck.parse import parse_file
 from warpdeck.preview.cards import Card, Renderer, cards_of
 from warpdeck.resolve import BROKEN_KERNEL
@@ -29,7 +30,9 @@ class Memory:
         """Begin with nothing."""
         self._files: dict[Path, tuple[bytes, _Parsed]] = {}
         self._notes: dict[Any, RenderedNote] = {}
-        self._cards: dict[RenderedNote, tuple[Card, ...]] = {}
+        self._seen: dict[int, _Seen] = {}
+        self._around = b""
+        self._cards: dict[Any, tuple[Card, ...]] = {}
 
     def parse(self, path: Path, shown: str, topic: str, language: str) -> _Parsed:
         """Parse like `parse_file`, but not again what has the same bytes as before."""
@@ -48,20 +51,35 @@ class Memory:
     ) -> tuple[list[RenderedNote], list[Problem]]:
         """Render `notes`, but none again of which text, code, figures and sources are the same."""
         before, self._notes = self._notes, {}
+        around = _around(found)
+        seen, self._seen = self._seen if around == self._around else {}, {}
+        self._around = around
         rendered: list[RenderedNote] = []
         problems: list[Problem] = []
         for note in notes:
-            key = _key(found, note)
-            done = before.get(key)
-            if done is None:
-                done, said = found.renderer.render(note)
-                problems += [problem for problem in said if problem.rule != BROKEN_KERNEL]
+            known = seen.get(id(note))
+            # The note itself, out of a file that has not changed, among files that have not.
+            if known and known.note is note:
+                key, done = known.key, known.done
+            else:
+                key = _key(found, note)
+                done, said = self._rendered(found, note, before.get(key))
+                problems += said
                 if said:
                     key = None  # the places in its problems would grow old
             if key is not None:
                 self._notes[key] = done
-            rendered.append(replace(done, at=note.at))
+                self._seen[id(note)] = _Seen(note, key, done)
+            rendered.append(done)
         return rendered, problems
+
+    def _rendered(
+        self, found: Workspace, note: Note, known: RenderedNote | None
+    ) -> tuple[RenderedNote, list[Problem]]:
+        if known is not None:
+            return replace(known, at=note.at), []
+        done, said = found.renderer.render(note)
+        return done, [problem for problem in said if problem.rule != BROKEN_KERNEL]
 
     def cards(
         self, notes: Iterable[RenderedNote], types: dict[int, NoteType], render: Renderer
@@ -69,15 +87,35 @@ class Memory:
         """Return the cards of `notes`, made anew for notes that have changed."""
         before, self._cards = self._cards, {}
         for note in notes:
-            known = replace(note, at=_NOWHERE)
-            made = before.get(known)
+            # All that a card shows; where the note stands is not.
+            key = (note.guid, note.topic, note.kind, note.fields, note.ordinals)
+            made = before.get(key)
             if made is None:
                 made = cards_of(note, types[note.note_type], render)
-            self._cards[known] = made
+            self._cards[key] = made
         return [card for made in self._cards.values() for card in made]
 
 
-_NOWHERE = Location("")
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A note of the last build; kept, so that no other can have its `id()`."""
+
+    note: Note
+    key: Any
+    done: RenderedNote
+
+
+def _around(found: Workspace) -> bytes:
+    """Return a hash of every file that a note's HTML may depend on beside its own."""
+    source = found.root / "source"
+    paths = [source / "project.yml", source / "references.yml", *source.glob("*/figures/*")]
+    paths += (found.root / "kernels").rglob("*")
+    digest = hashlib.sha256()
+    for path in sorted(path for path in paths if path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"{path}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.digest()
 
 
 def _key(found: Workspace, note: Note) -> Any:
@@ -88,14 +126,15 @@ def _key(found: Workspace, note: Note) -> Any:
     try:
         code = tuple(found.resolver.code(fence.source) for fence in note.fences if fence.source)
         filled = tuple(_filled(found, note, directive) for directive in note.directives)
-    except SnippetError:
+    except (SnippetError, OSError):
         return None
     return found.source.project, written, references, code, filled
 
 
-def _filled(found: Workspace, note: Note, directive: Any) -> str:
+def _filled(found: Workspace, note: Note, directive: Directive) -> str | bytes:
     if directive.name == markup.FIGURE:
-        return found.renderer.figure(note.topic, directive.argument.partition(" ")[0])[0]
+        name = directive.argument.partition(" ")[0]
+        return (found.root / "source" / note.topic / name).read_bytes()
     return found.resolver.figure(directive)
 
 

@@ -71,7 +71,8 @@ def run(root: Path, address: Address, *, allow_stale: bool, open_browser: bool) 
         print(f"{url}  (Ctrl-C ends)", flush=True)
         if open_browser:
             webbrowser.open(url)
-        asyncio.run(_serve(state, address, listener))
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+            asyncio.run(_serve(state, address, listener))
     if state.restart:
         # The same command in the same terminal, with the package as it is now.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
