@@ -73,6 +73,7 @@
   function fillWords() {
     const names = site.languages[state.language];
     document.title = `${word("cards")} · ${site.project}`;
+    $("heading").textContent = word("cards");
     $("home").href = names.page;
     $("home").title = word("home");
     $("query").placeholder = word("search");
@@ -222,6 +223,7 @@
     frame.title = word(state.flipped ? "answer" : "question");
     $("flip").textContent = word(state.flipped ? "unflip" : "flip");
     place();
+    performance.mark("card");
   }
 
   function notice(text) {
