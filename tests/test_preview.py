@@ -126,7 +126,8 @@ def test_conditions_and_front_side_are_filled_in_as_anki_does(
 ) -> None:
     front = "{{#Title}}t{{#Extra}}e{{/Extra}}{{/Title}}{{^Title}}none{{/Title}}|{{cloze:Text}}"
     kind = replace(
-        CLOZE, templates=(replace(CLOZE.templates[0], front=front, back="{{FrontSide}}·{{Extra}}"),)
+        CLOZE,
+        templates=(replace(CLOZE.templates[0], front=front, back="{{FrontSide}}·{{cloze:Text}}"),),
     )
     like = next(note for note in notes if note.note_type == CLOZE.id)
     own = own_renderer({kind.id: kind})
@@ -134,7 +135,7 @@ def test_conditions_and_front_side_are_filled_in_as_anki_does(
         assert renderer
         for title in ("", " <br> ", "<div></div>", "&nbsp;", "T"):
             note = replace(like, fields=("{{c1::a}}", title, *like.fields[2:]))
-            assert own(note, 0).front == renderer.face(note, 0).front, title
+            assert own(note, 0) == renderer.face(note, 0), title
 
 
 @pytest.mark.parametrize(
@@ -196,8 +197,9 @@ def test_lists_name_cards_by_what_they_ask(site: Site) -> None:
     found, _ = workspace.read(ROOT)
     assert found
     for note in found.source.notes:
-        if note.language == "en" and note.kind.value == "question" and "`" not in note.heading:
-            assert titles[note.id, 0][:40] == markup.unpadded(note.heading)[:40]
+        if note.language == "en" and note.kind.value == "question":
+            written = re.sub(r"[`$*\\]", "", markup.unpadded(note.heading))
+            assert titles[note.id, 0][:30] == written[:30]
     assert all(title.strip() for title in titles.values())
     clozes = [row for row in value(site, "index.en") if row[3] == "cloze"]
     assert any("[...]" in row[5] for row in clozes)

@@ -87,12 +87,14 @@ def _pages(project: Project) -> dict[str, str]:
     return {first: "index.html", **{other: f"index.{other}.html" for other in others}}
 
 
-def _site(project: Project, topics: Iterable[Topic]) -> dict[str, Any]:
+def _site(project: Project, topics: Sequence[Topic]) -> dict[str, Any]:
     """Return what the gallery must know before any card."""
     pages = _pages(project)
     return {
         "project": project.name,
         "order": project.languages,
+        "topics": [topic.name for topic in topics],
+        "kinds": [kind.value for kind in Kind],
         "languages": {
             language: {
                 "html": html_language(language),

@@ -66,8 +66,23 @@
     if (state.language !== language) return;
     state.cards = cards.map(([note, ordinal, topic, kind, level, title]) =>
       ({ note, ordinal, topic, kind, level, title, key: `${note}/${language}/${ordinal}` }));
+    fillFilters();
     fillList();
     await find();
+  }
+
+  /* Only what some card has can be chosen. */
+  function fillFilters() {
+    const names = site.languages[state.language];
+    const used = (key) => new Set(state.cards.map((card) => String(card[key])));
+    const levels = [1, 2, 3].map((n) => [String(n), state.words.levels[n]]);
+    const choices = [
+      ["topic", "everyTopic", site.topics.map((topic) => [topic, names.topics[topic]])],
+      ["kind", "everyKind", site.kinds.map((kind) => [kind, names.kinds[kind]])],
+      ["level", "everyLevel", levels],
+    ];
+    for (const [id, everything, entries] of choices)
+      fillSelect(id, word(everything), entries.filter(([value]) => used(id).has(value)));
   }
 
   function fillWords() {
@@ -80,9 +95,6 @@
     $("query").setAttribute("aria-label", word("search"));
     $("query").title = word("searchHint");
     $("keys").textContent = word("keys");
-    fillSelect("topic", word("everyTopic"), Object.entries(names.topics));
-    fillSelect("kind", word("everyKind"), Object.entries(names.kinds));
-    fillSelect("level", word("everyLevel"), [1, 2, 3].map((n) => [String(n), state.words.levels[n]]));
     for (const element of document.querySelectorAll("[data-title]"))
       label(element, word(element.dataset.title));
     for (const element of document.querySelectorAll("[data-label]"))
