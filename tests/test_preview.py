@@ -14,7 +14,7 @@ from typing import Any
 import anki.lang
 import ankibox
 import pytest
-from anki import buildinfo
+from anki import buildinfo, import_export_pb2
 from worktree import ROOT, Tree
 
 from warpdeck import markup, note_types, report, workspace
@@ -318,7 +318,7 @@ def test_import_settings_are_named_as_anki_names_them(language: str) -> None:
 
 def test_settings_to_keep_are_ankis_defaults(box: ankibox.AnkiBox) -> None:
     presets = box.col._backend.get_import_anki_package_presets()
-    if_newer = ankibox.ie.IMPORT_ANKI_PACKAGE_UPDATE_CONDITION_IF_NEWER
+    if_newer = import_export_pb2.IMPORT_ANKI_PACKAGE_UPDATE_CONDITION_IF_NEWER
     assert presets.update_notes == presets.update_notetypes == if_newer
     assert not presets.merge_notetypes
     assert not presets.with_scheduling

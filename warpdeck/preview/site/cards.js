@@ -433,16 +433,22 @@
       for (const name of again) data.delete(name);
       if (paths.some((path) => path.endsWith(".css"))) restyle();
       if (!again.length) return;
-      const at = state.at;
-      const language = state.language;
-      state.language = "";
-      await setLanguage(language);
-      const same = at && state.cards.find((card) => card.key === at.key);
-      state.at = same || state.shown[0] || null;
-      mark();
+      state.texts = null;
+      if (again.includes(`index.${state.language}`)) await relist();
+      else await find();
       await paint();
     },
   };
+
+  /* The list is made anew; the card stays where it still is. */
+  async function relist() {
+    const at = state.at;
+    const language = state.language;
+    state.language = "";
+    await setLanguage(language);
+    state.at = (at && state.cards.find((card) => card.key === at.key)) || state.shown[0] || null;
+    mark();
+  }
 
   /* The new sheet is there before the old one goes, so nothing flickers. */
   function restyle() {
