@@ -89,7 +89,7 @@ class Visit:
         return self.page.frame_locator("#card").locator("body").inner_text()
 
     def titles(self) -> list[str]:
-        return self.page.locator("#list li:not([hidden]) .title").all_inner_texts()
+        return self.page.locator("#list li:not([hidden]) .title").all_text_contents()
 
 
 @contextmanager
@@ -182,7 +182,7 @@ def test_search_finds_answers_and_filters_narrow(visit: Visit, site: Path) -> No
     visit.page.select_option("#topic", "memory-hierarchy")
     visit.page.select_option("#level", "3")
     expect(visit.page.locator("#found")).not_to_have_text("152 of 152 cards")
-    metas = visit.page.locator("#list li:not([hidden]) .meta").all_inner_texts()
+    metas = visit.page.locator("#list li:not([hidden]) .meta").all_text_contents()
     assert metas and all(meta.endswith("L3") for meta in metas)
 
 
