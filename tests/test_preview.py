@@ -109,6 +109,7 @@ def test_our_renderer_makes_of_every_card_what_anki_makes(
         "{{c2::<b>x</b> {{c1::in}} y}} {{c1::out::a <i>hint</i>}}",
         r'<span class="arithmatex">\(2^&#123;{{c1::<b>10</b> &lt; 3}}&#125;\)</span> {{c2::z}}',
         "{{c1,2::two}} {{c1::}} {{c2::a::}} }} {{not}}",
+        "{{c1::x}} {{c2::y}} {{c2::never {{c1::closed}} z",
     ],
 )
 def test_blanks_are_hidden_as_anki_hides_them(

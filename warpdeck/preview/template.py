@@ -55,9 +55,8 @@ def cloze(text: str, number: int, *, question: bool) -> str:
             open_blanks[-1].shown += closed.html(number, question=question)
         else:
             open_blanks[-1].add(piece)
-    if len(open_blanks) > 1:
-        raise ValueError(f"a blank is not closed in {text!r}")
-    # MathJax would show the tags of a blank inside a formula.
+    # What follows a blank that is never closed is dropped, as Anki drops it; and MathJax would
+    # show the tags of a blank inside a formula.
     return _MATHJAX.sub(lambda m: m[1] + _HTML_TAG.sub("", m[2]) + m[3], root.shown)
 
 
