@@ -117,7 +117,11 @@ class _State:
     async def rebuild(self) -> None:
         """Build again and tell the browsers what came of it."""
         began = time.perf_counter()
-        site, self._problems = await asyncio.to_thread(self._gallery.make)
+        try:
+            site, self._problems = await asyncio.to_thread(self._gallery.make)
+        except OSError as error:  # a file went while it was read; its going starts another build
+            self.fail([_unreadable(error)])
+            return
         took = time.perf_counter() - began
         if self._problems:
             if not self._whole:  # there never was a good one: show what there is
@@ -180,6 +184,12 @@ def _as_data(problems: Iterable[Problem]) -> list[dict[str, str]]:
         {"at": str(problem.at), "message": problem.message, "hint": problem.hint}
         for problem in sorted(set(problems))
     ]
+
+
+def _unreadable(error: OSError) -> Problem:
+    at = Location(str(error.filename or "source"))
+    reason = (error.strerror or str(error)).lower()
+    return Problem(at, "unreadable", f"cannot be read: {reason}", "Save any file to try again.")
 
 
 def _event(name: str, data: Any) -> str:
