@@ -387,8 +387,11 @@ class Server:
         path.write_text(text.replace(old, new), "utf-8")
 
     def end(self) -> int:
+        """End it as Ctrl-C does; what it said is printed, for a test that fails."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(20)
+        code = self.process.wait(20)
+        print(self.out.read())
+        return code
 
 
 @pytest.fixture

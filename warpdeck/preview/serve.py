@@ -42,6 +42,8 @@ _LOOKS = ("styles", "preview/site")
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _SETTLE_MS = 30
 """Quiet time after a change before a build: an editor may save in two steps."""
+_SETTLE_CODE = 0.2
+"""Seconds more for the package: a file that is half saved must not be started."""
 _RETRY_MS = 300
 _EMPTY = b"<!doctype html><meta charset=utf-8><title>warpdeck</title>" + (
     b"<link rel=stylesheet href=live.css><script src=live.js defer></script><body>"
@@ -273,7 +275,9 @@ async def _watch(state: _State) -> None:
         code = [Path(path) for _, path in changes if _is_code(Path(path))]
         if not code:
             await state.rebuild()
-        elif problems := _broken(code):
+            continue
+        await asyncio.sleep(_SETTLE_CODE)
+        if problems := _broken(code):
             state.fail(problems)
         else:
             print("the package has changed; starting again", flush=True)
@@ -285,7 +289,9 @@ def _counts(_: Change, path: str) -> bool:
     """Return whether a change of `path` can change a card: no lock, backup or compiled file."""
     name = Path(path).name
     return not (
-        name.startswith((".", "#", "4913")) or name.endswith(("~", ".pyc", ".swp", ".tmp", ".lock"))
+        "__pycache__" in Path(path).parts
+        or name.startswith((".", "#", "4913"))
+        or name.endswith(("~", ".pyc", ".swp", ".tmp", ".lock"))
     )
 
 
