@@ -6,6 +6,7 @@ HTML or Anki.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from warpdeck.snippets import did_you_mean
 
 _FILES = ("project.yml", "references.yml", "notes.lock", "README.md")
 """What lies beside the topics; a folder of such a name is a slip, not a topic."""
+
+ParseFile = Callable[[Path, str, str, str], tuple[list[Note], list[Problem]]]
+"""Parses a file of notes, as `parse_file` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,8 @@ class Source:
     """(topic, language) of files in which a problem hides notes: none is missing there."""
 
 
-def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
-    """Read everything under `root`/source.
+def parse_source(root: Path, parse: ParseFile = parse_file) -> tuple[Source | None, list[Problem]]:
+    """Read everything under `root`/source; `parse` may remember files that have not changed.
 
     Returns what could be read, None where project.yml or a topic could not, and every
     problem of every file.
@@ -50,7 +54,7 @@ def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
         problems += found
         for language in project.languages if project else ():
             path = folder / f"{language}.md"
-            parsed, found = parse_file(path, _shown(path, root), folder.name, language)
+            parsed, found = parse(path, _shown(path, root), folder.name, language)
             problems += found
             notes += parsed
             if found and (not parsed or any(p.rule in HIDES_NOTES for p in found)):
@@ -100,6 +104,8 @@ def _project(source: Path) -> tuple[Project | None, list[Problem]]:
         languages=tuple(data["languages"]),
         answer_words=data.get("answer_words", 0),
         code_columns=data.get("code_columns", 0),
+        download=data.get("download", ""),
+        issues=data.get("issues", ""),
     )
     return project, []
 
