@@ -69,8 +69,8 @@ def by_runtime(x, scale, zero):
         None,
         {
             "x": x.astype(np.float32),
-            "s": np.float32(scale),
-            "z": np.int8(zero),
+            "s": np.array(scale, np.float32),
+            "z": np.array(zero, np.int8),
         },
     )
 
