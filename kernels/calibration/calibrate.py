@@ -158,9 +158,7 @@ def main():
     rng = np.random.default_rng(11)
     x = rng.standard_t(4, 20011)
     body = np.abs(x) < 2
-    print(
-        "bits method      clip at  scale clipped   rms rms |x|<2"
-    )
+    print("bits method      clip  step  cut   rms |x|<2")
     for bits, top in ((8, 127), (4, 7)):
         chosen = {
             "min-max": min_max(x, top),
@@ -177,8 +175,8 @@ def main():
             inner = np.sqrt(np.mean(e[body] ** 2))
             clipped = int((np.abs(x) > t).sum())
             print(
-                f"{bits:4d} {name:<11} {t:7.2f} {t / top:6.3f} {clipped:7d}"
-                f" {rms:5.3f} {inner:9.3f}"
+                f"{bits:4d} {name:<10} {t:5.2f} {t / top:5.3f}"
+                f" {clipped:4d} {rms:5.3f} {inner:5.3f}"
             )
 
 

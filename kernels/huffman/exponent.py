@@ -51,9 +51,7 @@ def main():
         ("sign", "exponent", "mantissa"), (1, 8, 7), bits
     ):
         print(f"{name:<10} {stored:6d} {H:8.2f}")
-    print(
-        f"exponent coded alone: {1 + bits[1] + 7:.1f} bits, not 16"
-    )
+    print(f"exponent coded: {1 + bits[1] + 7:.1f} bits, not 16")
 
 
 if __name__ == "__main__":

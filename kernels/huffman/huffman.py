@@ -115,8 +115,8 @@ def main():
     four = ["a"] * 60 + ["b"] * 20 + ["c"] * 15 + ["d"] * 5
     pruned = np.where(np.abs(weights) < 1.2816, 0, weights)
     cases = {
-        "4 symbols 60 20 15 5 %": (2, four),
-        "5 symbols 35 17 17 16 15": (
+        "60 20 15 5 %": (2, four),
+        "35 17 17 16 15 %": (
             3,
             [
                 s
@@ -132,15 +132,15 @@ def main():
             4,
             np.rint(weights * 7 / edge).astype(int).tolist(),
         ),
-        "80 % pruned, int4": (
+        "80 % zero, int4": (
             4,
             np.rint(pruned * 7 / edge).astype(int).tolist(),
         ),
     }
-    print("weights                   fixed  entropy  Huffman")
+    print("weights          bits entropy Huffman")
     for name, (fixed, values) in cases.items():
         H, L, bits = check(name, values)
-        print(f"{name:<25} {fixed:5d} {H:8.3f} {L:8.3f}")
+        print(f"{name:<16} {fixed:4d} {H:7.3f} {L:7.3f}")
         if len(bits) == 4:
             print(
                 "  lengths "

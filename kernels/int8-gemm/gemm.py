@@ -79,10 +79,11 @@ def by_hand():
     q_w = np.array([[4], [-6], [8]], np.int8)
     z_a, z_w = -5, 2
     total = check("three terms", q_a, z_a, q_w, z_w)
-    dot = int(
-        (q_a.astype(np.int32) @ q_w.astype(np.int32))[0, 0]
+    dot = sum(
+        int(a) * int(w) for a, w in zip(q_a[0], q_w[:, 0])
     )
-    print("q_a = 10 -20 30, z_a = -5; q_w = 4 -6 8, z_w = 2")
+    print("q_a = 10 -20 30, z_a = -5")
+    print("q_w =  4  -6  8, z_w =  2")
     print(f"  sum q_a q_w      {dot:5d}")
     print(f"- z_w sum q_a      {-z_w * int(q_a.sum()):5d}")
     print(f"- z_a sum q_w      {-z_a * int(q_w.sum()):5d}")
@@ -106,13 +107,8 @@ def main():
     if not any_zero > 301:
         sys.exit("int32 is too narrow")
     print("37 x 301 x 53: integer sums exact")
-    print(
-        f"rescaled by s_a s_w: {error:.2%} off the float product"
-    )
-    print(
-        f"int32 is safe to K = {symmetric} without zero points,"
-    )
-    print(f"  to K = {any_zero} with any")
+    print(f"rescaled: {error:.2%} off the float product")
+    print(f"safe K: {symmetric} (z = 0), {any_zero} (any z)")
 
 
 if __name__ == "__main__":

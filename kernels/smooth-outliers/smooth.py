@@ -76,7 +76,7 @@ def main():
     for name, value in results.items():
         print(f"{name:<27} {value:7.2%}")
     print(
-        f"quiet channels rounded to 0: {zeros['per tensor']:.0%},"
+        f"quiet values lost: {zeros['per tensor']:.0%},"
         f" smoothed {zeros['smoothed']:.0%}"
     )
 
