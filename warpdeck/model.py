@@ -222,7 +222,8 @@ class BugSpec:
     version: str
     edits: tuple[Edit, ...]
     expect: str
-    """The detector that must catch it: compare, memcheck, racecheck, initcheck, synccheck, time."""
+    """The detector that must catch it: compare, memcheck, racecheck, initcheck, synccheck, time;
+    of a host program check, asan, ubsan, tsan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +327,59 @@ class Receipt:
     versions: tuple[Version, ...]
     bugs: tuple[Bug, ...] = ()
     outputs: tuple[Output, ...] = ()
+
+
+# --- host programs ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSpec:
+    """A program of C++ or Python that checks itself (kernel.yml, `programs`)."""
+
+    id: str
+    file: str
+    """File name beside kernel.yml; its suffix chooses the runner."""
+    ranks: int | None = None
+    """Processes under mpirun; None runs it alone."""
+    flags: tuple[str, ...] = ()
+    """Of g++."""
+    packages: tuple[str, ...] = ()
+    """What a Python program imports besides the standard library."""
+    gpu: bool = False
+    """Whether it needs an NVIDIA GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostOperation:
+    """kernels/<op>/kernel.yml of the form for host programs."""
+
+    name: str
+    programs: tuple[ProgramSpec, ...]
+    bugs: tuple[BugSpec, ...]
+    """Their `version` is the id of a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramReceipt:
+    """kernels/<op>/receipts/<program>.json: what a run of a host program proved."""
+
+    operation: str
+    program: str
+    runner: str
+    """`g++`, `mpirun` or `python`."""
+    tools: tuple[tuple[str, str], ...]
+    """(tool or package, version) pairs: what compiled, launched and served it."""
+    cpu: str
+    gpu: str
+    """Empty where it needs none."""
+    flags: tuple[str, ...]
+    ranks: int | None
+    date: str
+    source_sha256: str
+    stdout: str
+    sanitizers: tuple[str, ...]
+    """What it ran under without a report: asan, ubsan, tsan."""
+    bugs: tuple[Bug, ...]
 
 
 # --- decks -----------------------------------------------------------------

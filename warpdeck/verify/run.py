@@ -100,6 +100,7 @@ def _verify(
     command = sanitizer.find()
     missing = [found for found in (gpu, tools, command) if isinstance(found, Problem)]
     if isinstance(gpu, Problem) or isinstance(tools, Problem) or isinstance(command, Problem):
+        report(f"not verified: {', '.join(kernel.name for kernel in todo)}")
         return VerifyResult((), fresh, tuple(missing))
     setup = one.Setup(root, tools, command, gpu, jobs, seconds, report)
     written, problems = [], []
