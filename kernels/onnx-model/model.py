@@ -52,7 +52,7 @@ def checked(model):
     try:
         return check(model)
     except onnx.checker.ValidationError as error:
-        stop(f"check_model: {str(error).splitlines()[0]}")
+        stop(f"check_model: {' '.join(str(error).split('==>')[0].split())}")
     except shape_inference.InferenceError as error:
         stop(f"infer_shapes: {str(error).splitlines()[-1].strip()}")
 

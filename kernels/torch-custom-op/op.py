@@ -43,7 +43,7 @@ def stop(what: str) -> None:
 
 
 def first_sentence(error: Exception) -> str:
-    return str(error).strip().split(". ")[0].splitlines()[0]
+    return str(error).strip().split(". ")[0].splitlines()[0].rstrip(",:")
 
 
 def sample(*shape: int) -> torch.Tensor:
