@@ -65,7 +65,7 @@ def test_code_that_belongs_to_no_kernel_says_nothing() -> None:
 
 def test_chart_has_a_bar_for_each_step_and_marks_its_own(fresh: Resolver) -> None:
     proof = fresh.code(directive("include demo.cu:index")).proof
-    assert proof
+    assert isinstance(proof, Proof)
     chart = ladder_chart(proof, fresh, "en")
     assert chart.count("<i style=") == 2
     assert '<div class="wd-step wd-now"><span>index</span>' in chart

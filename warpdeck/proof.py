@@ -7,9 +7,11 @@ Markdown or where receipts are stored.
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 
 from warpdeck import ankitext
-from warpdeck.model import Case, Kernel, StepSpec
+from warpdeck.host_code import HostProof
+from warpdeck.model import Case, Kernel, ProgramReceipt, StepSpec
 from warpdeck.phrases import phrase
 from warpdeck.resolve import (
     UNVERIFIED,
@@ -32,6 +34,9 @@ def proof_line(code: Code, language: str) -> str:
         return ""
     if proof is None or proof.receipt is None:
         return f'<div class="wd-proof wd-unverified">{phrase("unverified", language)}</div>'
+    if isinstance(proof, HostProof):
+        text = ankitext.plain(_host_line(proof.receipt, code.origin, language), cloze=True)
+        return f'<div class="wd-proof">{text}</div>'
     key = {"bug": "proof-bug", "output": "proof-output"}.get(code.origin, "proof")
     lines = [phrase(key, language, gpu=proof.receipt.gpu)]
     if proof.version and proof.step:
@@ -44,6 +49,33 @@ def proof_line(code: Code, language: str) -> str:
     # It may stand in a cloze field, where the braces of a label would open a blank.
     text = "<br>".join(ankitext.plain(line, cloze=True) for line in lines)
     return f'<div class="wd-proof">{text}</div>'
+
+
+def _host_line(receipt: ProgramReceipt, origin: str, language: str) -> str:
+    """Return where a host program ran, made by what, and what checked it.
+
+    Of the machine only a GPU is named: which CPU it was changes nothing that a card shows.
+    """
+    key = {"bug": "host-bug", "output": "host-output"}.get(origin, "host")
+    where = receipt.gpu or "CPU"
+    ranks = (phrase("ranks", language, count=str(receipt.ranks)),) if receipt.ranks else ()
+    comma = phrase("comma", language)
+    tools = comma.join((*_tools(receipt), *ranks))
+    line = phrase(key, language, where=where, tools=tools)
+    if key == "host" and receipt.sanitizers:
+        names = comma.join(_SANITIZERS[name] for name in receipt.sanitizers)
+        line += phrase("host-sanitizers", language, tools=names)
+    return line
+
+
+_SANITIZERS = {"asan": "ASan", "ubsan": "UBSan", "tsan": "TSan"}
+
+
+def _tools(receipt: ProgramReceipt) -> Iterator[str]:
+    for tool, version in receipt.tools:
+        short = ".".join(version.split("+")[0].split(".")[:2])
+        flags = receipt.flags if tool == "g++" else ()
+        yield " ".join((tool, short, *flags))
 
 
 def ladder_chart(proof: Proof, resolver: Resolver, language: str) -> str:

@@ -31,7 +31,7 @@ from warpdeck.model import (
 from warpdeck.parse import FENCE_LANGUAGE
 from warpdeck.phrases import phrase
 from warpdeck.proof import ladder_chart, proof_line
-from warpdeck.resolve import Code, Resolver
+from warpdeck.resolve import Code, Proof, Resolver
 from warpdeck.snippets import SnippetError, did_you_mean
 from warpdeck.source import Source
 
@@ -436,7 +436,7 @@ class _Page:
             code = self.code(fence)
             if code is None:
                 return ""  # why it cannot be had was said where its directive or kernel.yml stands
-            if code.proof and code.proof.step:
+            if isinstance(code.proof, Proof) and code.proof.step:
                 return ladder_chart(code.proof, self.renderer._resolver, self.note.language)
         hint = "Include the code of a step: {{#include kernel.cu:anchor}}."
         problem = Problem(self.note.at, "ladder", "this .ladder note shows no step", hint)

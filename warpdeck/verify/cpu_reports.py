@@ -18,7 +18,7 @@ _SUMMARY_FUNCTION = re.compile(r"^SUMMARY: \w+Sanitizer: .* in (.+)$", re.MULTIL
 # The first frame in the program's own file; `{}` is its name.
 _OWN_FRAME = r"^\s+#\d+ (?:0x[0-9a-f]+ in )?(.+?) \S*/{}:\d+"
 _NOISE = (
-    (re.compile(r" \[clone [^\]]*\]"), ""),  # a part of a function, as g++ cut it
+    (re.compile(r" \[clone [^\]]*\]|\._omp_fn\.\d+"), ""),  # a part of a function, as g++ cut it
     (re.compile(r"\(.*\)"), ""),  # the function's parameters
     (re.compile(r"\+?0x[0-9a-f]+"), "…"),
     (re.compile(r"\s+"), " "),
@@ -52,11 +52,10 @@ def check(ran: Ran) -> str:
     if ran.timed_out or ran.code <= 0:
         return ""
     lines = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
-    if not lines:
+    if not lines or lines[-1].split(":")[0] in _UNUSABLE:
         return ""
-    if "Traceback (most recent call last):" in lines:
-        return "" if lines[-1].split(":")[0] in _UNUSABLE else _plain(lines[-1], parameters=True)
-    return _plain(lines[0], parameters=True)
+    raised = "Traceback (most recent call last):" in lines
+    return _plain(lines[-1 if raised else 0], parameters=True)
 
 
 def _function(text: str, file: str) -> str:

@@ -91,7 +91,7 @@ class Gxx:
             [*command, "-o", program.name], self.seconds, source.parent, {"LC_ALL": "C"}
         )
         if ran.code == 0 and not ran.timed_out:
-            return [str(program)]
+            return [*(_unrandomised() if build == THREADS else ()), str(program)]
         lines = ran.stderr.splitlines()
         error = next((ln for ln in lines if re.search(r"error: |undefined reference", ln)), "")
         return error or f"{Path(self.compiler).name} {ran.ending(self.seconds)}: {ran.last_words()}"
@@ -234,6 +234,18 @@ for name in sys.argv[1:]:
         found[name] = "unknown"
 print(json.dumps(found))
 """
+
+
+@lru_cache
+def _unrandomised() -> tuple[str, ...]:
+    """Return the command that starts a program at fixed addresses, where it is allowed.
+
+    ThreadSanitizer refuses the addresses that some kernels choose.
+    """
+    setarch = shutil.which("setarch")
+    if setarch is None or process.run([setarch, "-R", "true"], _QUICK, Path.cwd()).code:
+        return ()
+    return (setarch, "-R")
 
 
 @lru_cache
