@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 GRAPH = {
     "conv": ("Conv", []),
     "relu": ("Relu", ["conv"]),
-    "nms": ("NMS", ["relu"]),      # CPU only
+    "nms": ("NMS", ["relu"]),  # CPU only
     "pool": ("Pool", ["relu"]),
     "cat": ("Concat", ["pool", "nms"]),
     "fc": ("Gemm", ["cat"]),
@@ -26,8 +26,9 @@ def partition(graph, supported):
     part, device, reach = {}, [], []
     for node, (op, inputs) in graph.items():
         wants = "npu" if op in supported else "cpu"
-        need = set().union(*(
-            {part[i]} | reach[part[i]] for i in inputs))
+        need = set().union(
+            *({part[i]} | reach[part[i]] for i in inputs)
+        )
         for p in range(len(device)):
             later = any(p in reach[q] for q in need)
             if device[p] == wants and not later:
@@ -42,13 +43,19 @@ def partition(graph, supported):
             if p in r:
                 r |= reach[p]
     return part, device
+
+
 # ANCHOR_END: partition
 
 
 # ANCHOR: acyclic
 def part_edges(graph, part):
-    return {(part[i], part[n]) for n, (_, ins) in graph.items()
-            for i in ins if part[i] != part[n]}
+    return {
+        (part[i], part[n])
+        for n, (_, ins) in graph.items()
+        for i in ins
+        if part[i] != part[n]
+    }
 
 
 def order(graph, part):
@@ -56,6 +63,8 @@ def order(graph, part):
     for a, b in part_edges(graph, part):
         waits[b].add(a)
     return list(TopologicalSorter(waits).static_order())
+
+
 # ANCHOR_END: acyclic
 
 
@@ -87,14 +96,20 @@ def check(graph, supported):
 
 def main():
     cases = [("example", GRAPH, NPU)]
-    cases += [(f"graph {s}", random_graph(s), {"a"}) for s in range(1, 201)]
+    cases += [
+        (f"graph {s}", random_graph(s), {"a"})
+        for s in range(1, 201)
+    ]
     for name, graph, supported in cases:
         if problem := check(graph, supported):
             print(f"{name}: {problem}", file=sys.stderr)
             sys.exit(1)
     part, device = partition(GRAPH, NPU)
     for p in order(GRAPH, part):
-        print(f"part {p} ({device[p]}):", " ".join(n for n in part if part[n] == p))
+        print(
+            f"part {p} ({device[p]}):",
+            " ".join(n for n in part if part[n] == p),
+        )
     print("tensors that cross:", len(part_edges(GRAPH, part)))
 
 

@@ -30,12 +30,20 @@ class Head(torch.nn.Module):
 def export(model, example):
     batch = torch.export.Dim("batch")
     program = torch.onnx.export(
-        model, (example,), dynamo=True, opset_version=20,
-        input_names=["x"], output_names=["p"],
-        dynamic_shapes=({0: batch},), verbose=False)
+        model,
+        (example,),
+        dynamo=True,
+        opset_version=20,
+        input_names=["x"],
+        output_names=["p"],
+        dynamic_shapes=({0: batch},),
+        verbose=False,
+    )
     buffer = io.BytesIO()
     program.save(buffer)
     return buffer.getvalue()
+
+
 # ANCHOR_END: export
 
 
@@ -45,11 +53,19 @@ def stop(what: str) -> None:
 
 
 def run(blob: bytes, x: torch.Tensor) -> torch.Tensor:
-    session = ort.InferenceSession(blob, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(
+        blob, providers=["CPUExecutionProvider"]
+    )
     try:
-        return torch.from_numpy(session.run(None, {"x": x.numpy()})[0])
-    except Exception as error:  # ONNX Runtime's own exception types
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return torch.from_numpy(
+            session.run(None, {"x": x.numpy()})[0]
+        )
+    except Exception as error:
+        lines = [
+            line.strip()
+            for line in str(error).splitlines()
+            if line.strip()
+        ]
         stop("ONNX Runtime: " + " ".join(lines[:2]))
 
 
@@ -62,7 +78,9 @@ def main() -> None:
         x = torch.randn(batch, 4)
         error = (run(blob, x) - model(x)).abs().max().item()
         if not error <= 1e-6:
-            stop(f"ONNX Runtime differs from PyTorch by {error:.1e}")
+            stop(
+                f"ONNX Runtime differs from PyTorch by {error:.1e}"
+            )
     shape = proto.graph.input[0].type.tensor_type.shape.dim
     print("input", [d.dim_param or d.dim_value for d in shape])
     print("opset", proto.opset_import[0].version)

@@ -8,7 +8,12 @@ import sys
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import TensorProto, helper, numpy_helper, shape_inference
+from onnx import (
+    TensorProto,
+    helper,
+    numpy_helper,
+    shape_inference,
+)
 
 rng = np.random.default_rng(5)
 W = rng.standard_normal((4, 3)).astype(np.float32)
@@ -24,14 +29,22 @@ def build():
         helper.make_node("Relu", ["z"], ["y"]),
     ]
     graph = helper.make_graph(
-        nodes, "layer",
+        nodes,
+        "layer",
         [helper.make_tensor_value_info("x", F, ["n", 4])],
         [helper.make_tensor_value_info("y", F, ["n", 3])],
-        [numpy_helper.from_array(W, "W"),
-         numpy_helper.from_array(B, "B")])
+        [
+            numpy_helper.from_array(W, "W"),
+            numpy_helper.from_array(B, "B"),
+        ],
+    )
     return helper.make_model(
-        graph, ir_version=10,
-        opset_imports=[helper.make_opsetid("", 21)])
+        graph,
+        ir_version=10,
+        opset_imports=[helper.make_opsetid("", 21)],
+    )
+
+
 # ANCHOR_END: build
 
 
@@ -39,7 +52,10 @@ def build():
 def check(model):
     onnx.checker.check_model(model)
     return shape_inference.infer_shapes(
-        model, check_type=True, strict_mode=True)
+        model, check_type=True, strict_mode=True
+    )
+
+
 # ANCHOR_END: check
 
 
@@ -52,13 +68,20 @@ def checked(model):
     try:
         return check(model)
     except onnx.checker.ValidationError as error:
-        stop(f"check_model: {' '.join(str(error).split('==>')[0].split())}")
+        stop(
+            f"check_model: {' '.join(str(error).split('==>')[0].split())}"
+        )
     except shape_inference.InferenceError as error:
-        stop(f"infer_shapes: {str(error).splitlines()[-1].strip()}")
+        stop(
+            f"infer_shapes: {str(error).splitlines()[-1].strip()}"
+        )
 
 
 def dims(info) -> str:
-    return "×".join(d.dim_param or str(d.dim_value) for d in info.type.tensor_type.shape.dim)
+    return "×".join(
+        d.dim_param or str(d.dim_value)
+        for d in info.type.tensor_type.shape.dim
+    )
 
 
 def reference(x):
@@ -73,21 +96,37 @@ def reference(x):
 
 
 def compare(model) -> None:
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(
+        model.SerializeToString(),
+        providers=["CPUExecutionProvider"],
+    )
     for batch in (1, 5):
         x = rng.standard_normal((batch, 4)).astype(np.float32)
-        error = np.abs(session.run(None, {"x": x})[0] - reference(x)).max()
+        error = np.abs(
+            session.run(None, {"x": x})[0] - reference(x)
+        ).max()
         if not error <= 1e-5:
-            stop(f"ONNX Runtime differs from the definition by {error:.1e}")
+            stop(
+                f"ONNX Runtime differs from the definition by {error:.1e}"
+            )
 
 
 def main() -> None:
     model = checked(build())
     compare(model)
     print("IR version", model.ir_version)
-    print("opset", [(o.domain or "ai.onnx", o.version) for o in model.opset_import])
+    print(
+        "opset",
+        [
+            (o.domain or "ai.onnx", o.version)
+            for o in model.opset_import
+        ],
+    )
     print("nodes", [n.op_type for n in model.graph.node])
-    print("inferred", {v.name: dims(v) for v in model.graph.value_info})
+    print(
+        "inferred",
+        {v.name: dims(v) for v in model.graph.value_info},
+    )
 
 
 main()

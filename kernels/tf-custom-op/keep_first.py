@@ -51,12 +51,18 @@ REGISTER_KERNEL_BUILDER(
 
 
 def compile_library(folder: str) -> str:
-    source, library = os.path.join(folder, "op.cc"), os.path.join(folder, "op.so")
+    source = os.path.join(folder, "op.cc")
+    library = os.path.join(folder, "op.so")
     with open(source, "w") as file:
         file.write(SOURCE)
-    flags = tf.sysconfig.get_compile_flags() + tf.sysconfig.get_link_flags()
-    command = ["g++", "-O1", "-shared", "-fPIC", "-w", source, "-o", library, *flags]
-    subprocess.run(command, check=True)
+    flags = (
+        tf.sysconfig.get_compile_flags()
+        + tf.sysconfig.get_link_flags()
+    )
+    options = "-O1 -shared -fPIC -w -o".split()
+    subprocess.run(
+        ["g++", source, *options, library, *flags], check=True
+    )
     return library
 
 
@@ -69,6 +75,8 @@ def load(path):
         return module.keep_first(grad)
 
     return module.keep_first
+
+
 # ANCHOR_END: load
 
 
@@ -89,10 +97,15 @@ def main() -> None:
     theory, numeric = tf.test.compute_gradient(keep_first, [x])
     if not np.abs(theory[0] - numeric[0]).max() <= 1e-2:
         stop("the registered gradient is not the numerical one")
-    shape = tf.function(keep_first).get_concrete_function(
-        tf.TensorSpec([None, 3])).output_shapes
+    shape = (
+        tf.function(keep_first)
+        .get_concrete_function(tf.TensorSpec([None, 3]))
+        .output_shapes
+    )
     if shape.rank is None or shape.as_list() != [None, 3]:
-        stop(f"traced with [None, 3], the result has shape {shape}")
+        stop(
+            f"traced with [None, 3], the result has shape {shape}"
+        )
     print("python name:", keep_first.__name__)
     print("eager:", got.tolist())
     print("traced with [None, 3]:", shape)

@@ -46,13 +46,16 @@ AUTO = tf.data.AUTOTUNE
 
 def pipeline(paths):
     ds = tf.data.Dataset.from_tensor_slices(paths)
-    ds = ds.interleave(tf.data.TFRecordDataset,
-                       num_parallel_calls=AUTO)
+    ds = ds.interleave(
+        tf.data.TFRecordDataset, num_parallel_calls=AUTO
+    )
     ds = ds.map(decode, num_parallel_calls=AUTO)
     ds = ds.cache()  # after the costly, before the random
     ds = ds.shuffle(64)
     ds = ds.map(augment, num_parallel_calls=AUTO)
     return ds.batch(BATCH).prefetch(AUTO)
+
+
 # ANCHOR_END: pipeline
 
 
@@ -68,7 +71,11 @@ def epoch(ds) -> np.ndarray:
 def main() -> None:
     tf.random.set_seed(9)
     total = FILES * PER_FILE
-    want = sorted(100 * f + i for f in range(FILES) for i in range(PER_FILE))
+    want = sorted(
+        100 * f + i
+        for f in range(FILES)
+        for i in range(PER_FILE)
+    )
     with tempfile.TemporaryDirectory() as folder:
         ds = pipeline(write_files(folder))
         first, second = epoch(ds), epoch(ds)
@@ -76,12 +83,17 @@ def main() -> None:
         if sorted(np.floor(values + 1e-3).astype(int)) != want:
             stop("an epoch does not hold every record once")
     if len(decoded) != total:
-        stop(f"decoded {len(decoded)} records in two epochs of {total}: the cache is no use")
+        stop(
+            f"decoded {len(decoded)} records in two epochs of {total}: the cache is no use"
+        )
     if np.array_equal(np.sort(first), np.sort(second)):
         stop("both epochs saw the same random augmentation")
     print("records:", total, "batches:", -(-total // BATCH))
     print("decoded in two epochs:", len(decoded))
-    print("augmented anew each epoch:", not np.array_equal(np.sort(first), np.sort(second)))
+    print(
+        "augmented anew each epoch:",
+        not np.array_equal(np.sort(first), np.sort(second)),
+    )
 
 
 main()

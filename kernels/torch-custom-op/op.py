@@ -43,23 +43,34 @@ def stop(what: str) -> None:
 
 
 def first_sentence(error: Exception) -> str:
-    return str(error).strip().split(". ")[0].splitlines()[0].rstrip(",:")
+    return (
+        str(error)
+        .strip()
+        .split(". ")[0]
+        .splitlines()[0]
+        .rstrip(",:")
+    )
 
 
 def sample(*shape: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(7)
-    return 3 * torch.randn(*shape, generator=generator, dtype=torch.float64)
+    return 3 * torch.randn(
+        *shape, generator=generator, dtype=torch.float64
+    )
 
 
 def check_values() -> float:
     """Largest difference from the definition, computed element by element."""
     x = sample(5, 3)
     want = torch.tensor(
-        [v / (1 + np.exp(-v)) for v in x.flatten().tolist()], dtype=torch.float64
+        [v / (1 + np.exp(-v)) for v in x.flatten().tolist()],
+        dtype=torch.float64,
     ).reshape(5, 3)
     error = (silu(x) - want).abs().max().item()
     if not error <= 1e-12:
-        stop(f"forward differs from the definition by {error:.1e}")
+        stop(
+            f"forward differs from the definition by {error:.1e}"
+        )
     return error
 
 
@@ -72,6 +83,8 @@ def check_registration() -> dict:
 def check_gradient() -> bool:
     x = sample(4, 3).requires_grad_()
     return torch.autograd.gradcheck(silu, (x,))
+
+
 # ANCHOR_END: test
 
 
@@ -87,11 +100,17 @@ def main() -> None:
     except GradcheckError as error:
         stop(f"gradcheck: {first_sentence(error)}")
     print("gradcheck: analytic and numerical gradient agree")
-    compiled = torch.compile(lambda x: silu(x) * 2, backend="aot_eager", fullgraph=True)
+    compiled = torch.compile(
+        lambda x: silu(x) * 2,
+        backend="aot_eager",
+        fullgraph=True,
+    )
     x = sample(6, 2)
     if not torch.equal(compiled(x), silu(x) * 2):
         stop("torch.compile changed the result")
-    print("torch.compile(fullgraph=True): same result, no graph break")
+    print(
+        "torch.compile(fullgraph=True): same result, no graph break"
+    )
 
 
 main()

@@ -23,6 +23,8 @@ def count(f, *inputs, **options):
     for x in inputs:
         g(x)
     return len(graphs)
+
+
 # ANCHOR_END: count
 
 
@@ -46,8 +48,10 @@ def select(x):
 a, b, c = torch.ones(3), torch.ones(4), torch.ones(5)
 print("same shape twice:", count(smooth, a, a))
 print("three shapes:", count(smooth, a, b, c))
-print("three, dynamic=False:",
-      count(smooth, a, b, c, dynamic=False))
+print(
+    "three, dynamic=False:",
+    count(smooth, a, b, c, dynamic=False),
+)
 print("if on data:", count(branch, a))
 print("torch.where:", count(select, a))
 # ANCHOR_END: calls
@@ -59,14 +63,22 @@ def main() -> None:
         g = torch.compile(f, backend=backend)
         for x in (a, -a, 2 * b):  # both sides of the branch
             if not torch.equal(g(x), f(x)):
-                print(f"{f.__name__}: compiled and eager differ", file=sys.stderr)
+                print(
+                    f"{f.__name__}: compiled and eager differ",
+                    file=sys.stderr,
+                )
                 sys.exit(1)
     torch._dynamo.reset()
     try:
-        torch.compile(branch, backend=backend, fullgraph=True)(a)
+        torch.compile(branch, backend=backend, fullgraph=True)(
+            a
+        )
     except torch._dynamo.exc.Unsupported:
         return
-    print("fullgraph=True accepted a branch on data", file=sys.stderr)
+    print(
+        "fullgraph=True accepted a branch on data",
+        file=sys.stderr,
+    )
     sys.exit(1)
 
 

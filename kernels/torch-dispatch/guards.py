@@ -8,7 +8,9 @@ import sys
 
 import torch
 
-logging.disable(logging.WARNING)  # the limit of 8 warns, with a line of time and place
+logging.disable(
+    logging.WARNING
+)  # the limit of 8 warns, with a line of time and place
 compiled = 0
 
 
@@ -67,12 +69,24 @@ def main() -> None:
         if not torch.equal(f(x, c), x * c):
             print("compiled and eager differ", file=sys.stderr)
             sys.exit(1)
-    print("float argument:", versions([lambda i=i: f(x, i + 0.5) for i in range(12)]))
+    print(
+        "float argument:",
+        versions(
+            [lambda i=i: f(x, i + 0.5) for i in range(12)]
+        ),
+    )
     g = torch.compile(label, backend=backend)
-    print("str argument:", versions([lambda i=i: g(x, f"a{i}") for i in range(12)]))
+    print(
+        "str argument:",
+        versions(
+            [lambda i=i: g(x, f"a{i}") for i in range(12)]
+        ),
+    )
     module = Scale()
     h = torch.compile(module, backend=backend)
-    print("int attribute:", versions(attribute_calls(h, module)))
+    print(
+        "int attribute:", versions(attribute_calls(h, module))
+    )
 
 
 main()

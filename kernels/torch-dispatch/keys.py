@@ -19,18 +19,30 @@ meta = torch.ones(2, device="meta")
 with torch.inference_mode():
     infer = torch.ones(2)
 
-for name, t in [("plain", plain), ("grad", grad),
-                ("meta", meta), ("inference", infer)]:
+for name, t in [
+    ("plain", plain),
+    ("grad", grad),
+    ("meta", meta),
+    ("inference", infer),
+]:
     print(name, keys(t))
 # ANCHOR_END: keys
 
 
 def main() -> None:
     if keys(plain) != keys(grad):
-        print("requires_grad changed the keys of a tensor", file=sys.stderr)
+        print(
+            "requires_grad changed the keys of a tensor",
+            file=sys.stderr,
+        )
         sys.exit(1)
-    if "AutogradCPU" not in keys(plain) or "Autograd" in keys(infer):
-        print("autograd key missing on a tensor, or present under inference", file=sys.stderr)
+    if "AutogradCPU" not in keys(plain) or "Autograd" in keys(
+        infer
+    ):
+        print(
+            "autograd key missing on a tensor, or present under inference",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 
