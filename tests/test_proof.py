@@ -23,9 +23,9 @@ def fresh(bench: Bench) -> Resolver:
 def test_line_of_a_step(fresh: Resolver) -> None:
     code = fresh.code(directive("include demo.cu:index"))
     line = proof_line(code, "en")
-    assert shown(line.replace("<br>", "\n")).splitlines() == [
-        "Compiled, run and checked on Test GPU <1>",
+    assert shown(line.replace("<br>", "\n").replace("</div>", "\n")).splitlines() == [
         "8192×8192: 540 µs, 5.4 TB/s, 26 % of the limit (copy {{c1::x}})",
+        "Compiled, run and checked on Test GPU <1>",
         "compute-sanitizer clean: memcheck",
     ]
     assert "{{" not in line, "a label cannot open a blank"

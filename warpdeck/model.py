@@ -84,6 +84,10 @@ class Project:
     """Most columns of a code line; 0 is no limit."""
 
 
+COLOURS = 12
+"""How many accent colours there are for topics."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """source/<topic>/topic.yml."""
@@ -95,6 +99,12 @@ class Topic:
     order: int
     description: tuple[tuple[str, str], ...]
     """(language, sentence) pairs for the report; never shipped, it would overwrite the user's."""
+    colour: int
+    """Number of the accent colour of its cards, 1 to COLOURS; card.css has their values."""
+
+    def title(self, language: str) -> str:
+        """Return the last part of the deck's name: what a card calls the topic."""
+        return dict(self.decks).get(language, self.name).split("::")[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,17 @@ class Blank:
 
 
 @dataclass(frozen=True, slots=True)
+class Hide:
+    """`{{#hide first ... last}}`: whole lines of the code above it that the card leaves out."""
+
+    first: str
+    """Text of the first line left out."""
+    last: str
+    """Text of the last line left out."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Fence:
     """A fenced code block of a note, lifted out before Markdown could touch its text."""
 
@@ -152,6 +173,7 @@ class Fence:
     source: Directive | None
     """The directive that gives the code."""
     blanks: tuple[Blank, ...]
+    hides: tuple[Hide, ...]
     at: Location
     """The opening fence."""
 

@@ -36,6 +36,8 @@ _ENGLISH: Mapping[str, str] = {
     "comma": ", ",
     "unverified": "Unverified: this code has not run as it stands here",
     "sketch": "Sketch: an illustration that was not run",
+    "changed": "Marked: changed from “{step}”",
+    "hidden": "⋯ lines left out: {count}",
     "ladder-chart": "{kernel}, {shape}: share of the limit ({limit})",
     "retired": "This note has left the deck ({id}). Your reviews are kept; suspend or delete it.",
 }
@@ -70,13 +72,15 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "comma": "、",
         "unverified": "未验证：此处的代码尚未实际运行过",
         "sketch": "示意代码，未经运行",
+        "changed": "标记处：与“{step}”相比有改动",
+        "hidden": "⋯ 省略 {count} 行",
         "ladder-chart": "{kernel}，{shape}：达上限（{limit}）的比例",
         "retired": "本条已退出牌组（{id}）。复习记录保留，可暂停或删除。",
     },
 }
 
 
-def phrase(key: str, language: str, **values: str) -> str:
+def phrase(key: str, language: str, **values: str | int) -> str:
     """Return the words for `key` in `language`, `values` filled in."""
     words = _WORDS.get(language) or _WORDS.get(language.split("-")[0]) or _ENGLISH
     return words[key].format(**values)

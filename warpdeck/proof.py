@@ -39,15 +39,18 @@ def proof_line(code: Code, language: str) -> str:
         return f'<div class="wd-proof">{text}</div>'
     key = {"bug": "proof-bug", "output": "proof-output"}.get(code.origin, "proof")
     lines = [phrase(key, language, gpu=proof.receipt.gpu)]
+    figure = ""
     if proof.version and proof.step:
         case = shown_case(proof.version, proof.kernel.shape)
         if case:
-            lines.append(_measured(case, proof.kernel, proof.step, language))
+            figure = _measured(case, proof.kernel, proof.step, language)
         passed = [tool for tool, result in proof.version.sanitizers if result == "pass"]
         if passed:
             lines.append(phrase("sanitizers", language, tools=" ".join(passed)))
     # It may stand in a cloze field, where the braces of a label would open a blank.
     text = "<br>".join(ankitext.plain(line, cloze=True) for line in lines)
+    if figure:
+        text = f'<div class="wd-measured">{ankitext.plain(figure, cloze=True)}</div>{text}'
     return f'<div class="wd-proof">{text}</div>'
 
 
@@ -87,11 +90,12 @@ def ladder_chart(proof: Proof, resolver: Resolver, language: str) -> str:
     for step, case in resolver.ladder(kernel, proof.step):
         ratio = case.ratio_to_limit or 0.0
         now = " wd-now" if step == proof.step else ""
+        label = html.escape(step_label(step, language))
+        figures = f"{in_percent(ratio)} · {in_rate(case.gb_per_s or 0)}"
         bars.append(
-            f'<div class="wd-step{now}"><span>{html.escape(step_label(step, language))}</span>'
-            f'<span class="wd-step-bar"><i style="width:{min(ratio, 1) * 100:.0f}%"></i></span>'
-            f'<span class="wd-step-value">{in_percent(ratio)} · {in_rate(case.gb_per_s or 0)}'
-            "</span></div>"
+            f'<div class="wd-step{now}"><span>{label}</span>'
+            f'<span class="wd-step-value">{figures}</span><span class="wd-step-bar">'
+            f'<i style="width:{min(ratio, 1) * 100:.0f}%"></i></span></div>'
         )
     if not bars:
         return ""

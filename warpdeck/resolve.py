@@ -190,6 +190,20 @@ class Resolver:
             return ()
         return tuple((step, self._case(kernel, step.name, kernel.shape)) for step in steps)
 
+    def step_before(self, code: Code) -> tuple[StepSpec, str] | None:
+        """Return the step that `code`, a step of a ladder, improves on, and its code.
+
+        None for the first step, and after the limit, which no step improves on.
+        """
+        if not isinstance(code.proof, Proof) or code.proof.step is None:
+            return None
+        kernel = code.proof.kernel
+        index = kernel.steps.index(code.proof.step)
+        if index == 0 or kernel.steps[index - 1].name == kernel.limit:
+            return None
+        before = kernel.steps[index - 1]
+        return before, self.snippet(f"{kernel.name}/{kernel.file}:{before.anchor}").code
+
     def _text(self, path: str) -> str:
         if path not in self._texts:
             if not _inside(self._folder / path, self._folder):
