@@ -13,7 +13,7 @@ from typing import Any
 
 from warpdeck import yamlfile
 from warpdeck.files import read_text
-from warpdeck.model import BugSpec, Edit, Kernel, OutputSpec, Problem, StepSpec
+from warpdeck.model import BugSpec, Edit, Kernel, OutputSpec, Problem, StepSpec, SurvivorSpec
 from warpdeck.snippets import SnippetError, anchors, apply_edits, did_you_mean, region
 from warpdeck.yamlfile import Yaml
 
@@ -37,7 +37,7 @@ def load_kernel(path: Path, shown: str) -> tuple[Kernel | None, list[Problem]]:
     yaml, problems = yamlfile.load(path, shown, "kernel")
     if yaml is None:
         return None, problems
-    kernel = _kernel(path.parent.name, yaml.data)
+    kernel = _kernel(path.parent.name, yaml)
     problems = [*_names(kernel, yaml), *_files(kernel, yaml, path.parent)]
     code, unreadable = read_text(path.parent / kernel.file, f"{Path(shown).parent}/{kernel.file}")
     if not unreadable:
@@ -45,7 +45,8 @@ def load_kernel(path: Path, shown: str) -> tuple[Kernel | None, list[Problem]]:
     return (None if problems else kernel), problems
 
 
-def _kernel(name: str, data: dict[str, Any]) -> Kernel:
+def _kernel(name: str, yaml: Yaml) -> Kernel:
+    data: dict[str, Any] = yaml.data
     return Kernel(
         name=name,
         file=data["file"],
@@ -68,6 +69,13 @@ def _kernel(name: str, data: dict[str, Any]) -> Kernel:
         outputs=tuple(
             OutputSpec(output["id"], output["file"]) for output in data.get("outputs") or ()
         ),
+        mutants=data.get("mutants", False),
+        survivors=tuple(
+            SurvivorSpec(mutant, entry["reason"], yaml.at("survivors", index, "mutant"))
+            for index, entry in enumerate(data.get("survivors") or ())
+            for mutant in ([entry["mutant"]] if isinstance(entry["mutant"], str) else entry["mutant"])
+        ),
+        large=tuple(data.get("large") or ()),
     )
 
 
@@ -76,6 +84,11 @@ def _names(kernel: Kernel, yaml: Yaml) -> Iterator[Problem]:
     yield from _unique(steps, "steps", "name", yaml)
     yield from _unique([bug.id for bug in kernel.bugs], "bugs", "id", yaml)
     yield from _unique([output.id for output in kernel.outputs], "outputs", "id", yaml)
+    named = [spec.mutant for spec in kernel.survivors]
+    for index, spec in enumerate(kernel.survivors):
+        if spec.mutant in named[:index]:
+            message = f"survivors argues '{spec.mutant}' a second time"
+            yield Problem(spec.at, "twice", message, "Delete one of the two.")
     if kernel.limit not in steps:
         yield _unknown_step(kernel.limit, steps, yaml, "limit")
     for index, bug in enumerate(kernel.bugs):

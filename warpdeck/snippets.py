@@ -114,6 +114,18 @@ def region(text: str, anchor: str) -> str:
     return code.removesuffix("\n").removesuffix("\r")
 
 
+def line_numbers(text: str, anchor: str) -> tuple[int, int]:
+    """Return the first and the last line, 1-based, between `ANCHOR: anchor` and its end.
+
+    Raises SnippetError like `region`.
+    """
+    region(text, anchor)
+    lines = _lines(text)
+    first = next(n for n, ln in enumerate(lines) if _names(_ANCHOR, ln, anchor))
+    last = next(n for n, ln in enumerate(lines) if n > first and _names(_ANCHOR_END, ln, anchor))
+    return first + 2, last
+
+
 def without_markers(text: str) -> str:
     """Return the whole file's text, all marker lines dropped."""
     kept = [line for line in _lines(text) if not (_ANCHOR.search(line) or _ANCHOR_END.search(line))]
@@ -144,10 +156,9 @@ def apply_edits_in_region(text: str, anchor: str, edits: Sequence[Edit]) -> str:
     `apply_edits`.
     """
     edited = apply_edits(region(text, anchor), edits)
+    first, last = line_numbers(text, anchor)
     lines = _lines(text)
-    first = next(n for n, ln in enumerate(lines) if _names(_ANCHOR, ln, anchor))
-    last = next(n for n, ln in enumerate(lines) if n > first and _names(_ANCHOR_END, ln, anchor))
-    return "".join(lines[: first + 1]) + edited + "\n" + "".join(lines[last:])
+    return "".join(lines[: first - 1]) + edited + "\n" + "".join(lines[last:])
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

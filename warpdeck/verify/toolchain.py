@@ -64,14 +64,17 @@ class Toolchain:
         self, source: Path, program: Path, flags: Sequence[str], includes: Sequence[Path] = ()
     ) -> Compiled | str:
         """Compile `source` to `program`; return what nvcc complained of where it failed."""
-        command = [self.nvcc, *flags, *self._targets(), "-Xptxas", "-v"]
-        command += [f"-I{path}" for path in includes]
-        ran = process.run([*command, "-o", str(program), str(source)], self.seconds, source.parent)
+        ran = self.run(source, program, [*flags, *(f"-I{path}" for path in includes)])
         if ran.timed_out:
             return f"nvcc {ran.ending(self.seconds)}"
         if ran.code != 0:
             return _first_error(ran.stdout + ran.stderr) or f"nvcc {ran.ending(self.seconds)}"
         return Compiled(program, ptxas(ran.stdout + ran.stderr))
+
+    def run(self, source: Path, program: Path, flags: Sequence[str]) -> process.Ran:
+        """Run nvcc in the folder of `source`; return all that it said."""
+        command = [self.nvcc, *flags, *self._targets(), "-Xptxas", "-v"]
+        return process.run([*command, "-o", str(program), str(source)], self.seconds, source.parent)
 
     def _targets(self) -> list[str]:
         if not self.archs:
