@@ -71,12 +71,16 @@ def _kernel(name: str, yaml: Yaml) -> Kernel:
         ),
         mutants=data.get("mutants", False),
         survivors=tuple(
-            SurvivorSpec(mutant, entry["reason"], yaml.at("survivors", index, "mutant"))
+            SurvivorSpec(mutant, entry["reason"], yaml.at("survivors", index, "mutant", number))
             for index, entry in enumerate(data.get("survivors") or ())
-            for mutant in ([entry["mutant"]] if isinstance(entry["mutant"], str) else entry["mutant"])
+            for number, mutant in enumerate(_several(entry["mutant"]))
         ),
         large=tuple(data.get("large") or ()),
     )
+
+
+def _several(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _names(kernel: Kernel, yaml: Yaml) -> Iterator[Problem]:

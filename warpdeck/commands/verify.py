@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--refresh", action="store_true", help="verify again what has not changed")
     parser.add_argument(
+        "--shard",
+        type=_shard,
+        default=(1, 1),
+        metavar="I/N",
+        help="the I-th of N shares of the kernels, for a CI matrix or an array job",
+    )
+    parser.add_argument(
         "--arch", type=_arch, help="like sm_90; several with commas (default: this GPU's)"
     )
     parser.add_argument("--jobs", type=_jobs, default=0, help="processes at once (default: cores)")
@@ -49,9 +56,10 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
         problems.append(_no_harness())
     if problems:
         return problems
+    number, shares = arguments.shard
     result = verify_all(
         root,
-        chosen,
+        chosen[number - 1 :: shares],
         refresh=arguments.refresh,
         compile_only=arguments.compile_only,
         arch=arguments.arch,
@@ -60,6 +68,13 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
         report=lambda line: print(line, file=sys.stderr, flush=True),
     )
     return list(result.problems)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share like 2/4")
+    return int(match[1]), int(match[2])
 
 
 def _jobs(text: str) -> int:

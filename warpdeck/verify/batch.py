@@ -4,7 +4,7 @@ Owns: the source of such a program, which of its mutants a compiler's error conc
 which of them the compiler turned into the same code as the original. Must not know what a
 mutant is tested with.
 
-Each mutant is a copy of the whole file in a namespace of its own, `mutant_<number>`; number
+Each mutant is a copy of the whole file in a namespace of its own, `mutant_<number>_`; number
 0 is the original, the control. What nothing of the version can call is left empty in every
 copy, so that a ladder of ten kernels is not compiled ten times over. `--mutant <number>`
 chooses one. Where such a program cannot be made (the file has an `extern "C"`, say), each
@@ -130,7 +130,7 @@ def source(body: bytes, mutants: Sequence[Mutant]) -> tuple[bytes, list[int]]:
     line = parts[0].count(b"\n") + 2
     for number, mutant in enumerate([None, *mutants]):
         code = _INCLUDE.sub(b"", mutant.apply(body) if mutant else body)
-        part = b"namespace mutant_%d {\n%s\n}" % (number, code)
+        part = b"namespace mutant_%d_ {\n%s\n}" % (number, code)
         starts.append(line)
         line += part.count(b"\n") + 1
         parts.append(part)
@@ -141,7 +141,7 @@ def source(body: bytes, mutants: Sequence[Mutant]) -> tuple[bytes, list[int]]:
 
 def _main(count: int) -> bytes:
     cases = "\n".join(
-        f"        case {n}: return mutant_{n}::main(argc - 2, argv);" for n in range(count)
+        f"        case {n}: return mutant_{n}_::main(argc - 2, argv);" for n in range(count)
     )
     return f"""\
 int main(int argc, char** argv) {{
@@ -213,7 +213,7 @@ def _reached(start: Sequence[Node], functions: Sequence[Node]) -> list[Node]:
 # --- what the compiler said and made ---------------------------------------------------------
 
 _ERROR_LINE = re.compile(r"\berror\b|fatal|undefined reference", re.IGNORECASE)
-_NAMESPACE = re.compile(r"mutant_(\d+)")
+_NAMESPACE = re.compile(r"mutant_(\d+)_")
 
 
 def _guilty(said: str, file: str, starts: Sequence[int]) -> set[int]:
@@ -232,7 +232,7 @@ def _guilty(said: str, file: str, starts: Sequence[int]) -> set[int]:
     return guilty
 
 
-_MANGLED = re.compile(r"(\d+)mutant_(\d+)")
+_MANGLED = re.compile(r"(\d+)mutant_(\d+)_")
 _UNSTEADY = ((re.compile(r"\$L__BB\d+_"), "$L__BB_"), (re.compile(r"__local_depot\d+"), "__depot"))
 
 

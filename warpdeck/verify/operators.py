@@ -354,7 +354,8 @@ def accumulator(node: Node) -> Changes:
         return
     fused = right.kind == "call_expression" and re.fullmatch(r"_*fmaf?(?:_rn)?", _called(right))
     if sign.text == "+=":
-        yield _change("accumulator", node, f"{left.text} = {into.format(f'{left.text} + ({right.text})')}")
+        total = into.format(f"{left.text} + ({right.text})")
+        yield _change("accumulator", node, f"{left.text} = {total}")
     elif sign.text == "=" and fused and left.text in [a.text for a in _arguments(right)]:
         yield _change("accumulator", right, into.format(right.text))
 
@@ -388,16 +389,15 @@ def padding(node: Node) -> Changes:
     """The padding of a shared tile's row is dropped: `[TILE + 1]`, `[33]`."""
     size = node.part("size")
     declaration = node.within("declaration")
-    if not size or not declaration or not any(
-        child.kind == "type_qualifier" and child.text == "__shared__" for child in declaration.children
-    ):
+    qualifiers = [child.text for child in declaration.children] if declaration else []
+    if not size or "__shared__" not in qualifiers:
         return
     left, sign, right = _binary(size)
+    match = _INTEGER.fullmatch(size.text)
     if left and right and sign == "+":
         yield Change("padding", (Edit(left.end, size.end, ""),))
-    elif size.kind == "number_literal" and (match := _INTEGER.fullmatch(size.text)):
-        if int(match[1], 0) % 2:
-            yield _change("padding", size, str(int(match[1], 0) - 1))
+    elif match and match[1].isdigit() and int(match[1]) % 2:
+        yield _change("padding", size, str(int(match[1]) - 1))
 
 
 _VECTOR = re.compile(r"(float|double|int|uint)([24])")
@@ -412,7 +412,7 @@ def vector(node: Node) -> Changes:
     match, address = place
     kind, count = _SCALAR.get(match[1], match[1]), int(match[2])
     parent = node.parent
-    if parent and parent.kind == "assignment_expression" and node.field == "left":
+    if parent and parent.kind == "assignment_expression" and node.role == "left":
         right, statement = parent.part("right"), parent.parent
         if right and statement and statement.kind == "expression_statement":
             stores = " ".join(f"p_[{n}] = v_.{'xyzw'[n]};" for n in range(count))
@@ -532,7 +532,7 @@ def _is_size(node: Node) -> bool:
     if above is None:
         return False
     lists = ("template_argument_list", "template_parameter_list", "launch_bounds")
-    return above.kind in lists or (above.kind == "array_declarator" and below.field == "size")
+    return above.kind in lists or (above.kind == "array_declarator" and below.role == "size")
 
 
 def _is_special_argument(node: Node) -> bool:

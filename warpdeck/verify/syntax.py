@@ -27,8 +27,8 @@ class Node:
     named: bool
     broken: bool
     """Whether the parser could make nothing of it."""
-    field: str
-    """Its role in its parent, like `left`; may be empty."""
+    role: str
+    """What it is in its parent, like `left`; may be empty."""
     parent: Node | None = field(repr=False)
     children: tuple[Node, ...] = field(default=(), repr=False)
 
@@ -39,7 +39,7 @@ class Node:
 
     def part(self, name: str) -> Node | None:
         """Return the child with the role `name`."""
-        return next((child for child in self.children if child.field == name), None)
+        return next((child for child in self.children if child.role == name), None)
 
     def first(self, kind: str) -> Node | None:
         """Return the first child of `kind`."""
@@ -129,7 +129,7 @@ def declared_type(function: Node | None, name: str) -> str:
     """Return the type with which `function` declares the variable `name`; empty if it does not."""
     for node in function.walk() if function else ():
         if node.kind == "declaration" and (kind := node.part("type")):
-            declarators = [child for child in node.children if child.field == "declarator"]
+            declarators = [child for child in node.children if child.role == "declarator"]
             if name in (name_of(declarator) for declarator in declarators):
                 return kind.text
     return ""
