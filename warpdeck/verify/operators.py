@@ -63,9 +63,13 @@ def launch(node: Node) -> Changes:
 def dimensions(node: Node) -> Changes:
     """`dim3 grid(x, y)` and `dim3(x, y)`: one more or less of each, the first two swapped."""
     sizes: tuple[Node, ...] = ()
-    if node.kind == "call_expression" and _called(node) == "dim3":
+    kind = node.part("type")
+    if node.kind == "compound_literal_expression" and kind and kind.text == "dim3":
+        value = node.part("value")
+        sizes = value.inner() if value else ()
+    elif node.kind == "call_expression" and _called(node) == "dim3":
         sizes = _arguments(node)
-    elif node.kind == "declaration" and (kind := node.part("type")) and kind.text == "dim3":
+    elif node.kind == "declaration" and kind and kind.text == "dim3":
         lists = ("argument_list", "parameter_list", "initializer_list")
         below = [child for child in node.walk() if child.kind in lists]
         call = node.part("declarator")
@@ -279,20 +283,18 @@ def comparison(node: Node) -> Changes:
         yield _change("arithmetic", sign, _ASSIGNED[sign.text])
 
 
-_INTEGER = re.compile(r"(0[xX][0-9a-fA-F']+|[0-9][0-9']*)([uUlLzZ]*)")
+_INTEGER = re.compile(r"(-?(?:0[xX][0-9a-fA-F']+|0|[1-9][0-9']*))[uUlLzZ]*")
 
 
 def constant(node: Node) -> Changes:
     """An integer constant: one more, one less."""
-    match = _INTEGER.fullmatch(node.text)
-    if not match or _is_size(node) or _is_special_argument(node):
+    value = _value(node)
+    if value is None or _is_size(node) or _is_special_argument(node):
         return
-    digits = match[1].replace("'", "")
-    hexadecimal = digits[:2].lower() == "0x"
-    value = int(digits, 0) if hexadecimal or digits == "0" else int(digits.lstrip("0"))
+    suffix = node.text[len(node.text.rstrip("uUlLzZ")) :]
+    write = hex if node.text[:2].lower() == "0x" else str
     for other in _around(value):
-        text = hex(other) if hexadecimal else str(other)
-        yield _change("constant", node, text + match[2])
+        yield _change("constant", node, write(other) + suffix)
 
 
 _WIDE = frozenset(
@@ -328,7 +330,7 @@ def narrow_variable(node: Node) -> Changes:
 _INFINITE = re.compile(
     r"INFINITY|(?:FLT|DBL)_MAX|HUGE_VALF?|CUDART_INF(?:_F)?|CUDART_MAX_NORMAL_F"
     r"|(?:std::)?numeric_limits<\w+>::(?:infinity|max|lowest)\(\)|__int_as_float\(0x\w+\)"
-    r"|\d+(?:\.\d*)?[eE]\+?[23]\d[fF]?"
+    r"|-?\d+(?:\.\d*)?[eE]\+?[23]\d[fF]?"
 )
 _EXPONENTIAL = re.compile(r"_*(?:exp|exp2|exp10)f?|ex2\w*")
 
@@ -393,11 +395,11 @@ def padding(node: Node) -> Changes:
     if not size or "__shared__" not in qualifiers:
         return
     left, sign, right = _binary(size)
-    match = _INTEGER.fullmatch(size.text)
+    value = _value(size)
     if left and right and sign == "+":
         yield Change("padding", (Edit(left.end, size.end, ""),))
-    elif match and match[1].isdigit() and int(match[1]) % 2:
-        yield _change("padding", size, str(int(match[1]) - 1))
+    elif value and value % 2:
+        yield _change("padding", size, str(value - 1))
 
 
 _VECTOR = re.compile(r"(float|double|int|uint)([24])")
@@ -492,18 +494,23 @@ def _dotted(node: Node) -> tuple[str, str]:
     return (name.text if name else "", axis.text if axis else " ")
 
 
+def _value(node: Node) -> int | None:
+    """Return the value of an integer constant, None of anything else."""
+    match = _INTEGER.fullmatch(node.text)
+    return int(match[1].replace("'", ""), 0) if match else None
+
+
 def _around(value: int) -> tuple[int, ...]:
-    return (value + 1, value - 1) if value > 0 else (value + 1,)
+    return (value + 1, value - 1) if value else (value + 1,)
 
 
 def _one_more_or_less(operator: str, node: Node) -> Changes:
-    match = _INTEGER.fullmatch(node.text)
-    if match and match[1].isdigit():
-        for other in _around(int(match[1])):
-            yield _change(operator, node, f"{other}{match[2]}")
+    value = _value(node)
+    if value is not None:
+        for other in _around(value):
+            yield _change(operator, node, str(other))
         return
-    simple = re.fullmatch(r"[\w.]+", node.text)
-    text = node.text if simple else f"({node.text})"
+    text = node.text if re.fullmatch(r"[\w.]+", node.text) else f"({node.text})"
     for sign in "+-":
         yield _change(operator, node, f"({text} {sign} 1)")
 
@@ -521,7 +528,7 @@ def _bytes(node: Node) -> Changes:
 def _is_dim3(node: Node, function: Node | None) -> bool:
     if node.kind == "identifier":
         return syntax.declared_type(function, node.text) == "dim3"
-    return node.kind == "call_expression" and _called(node) == "dim3"
+    return bool(re.match(r"dim3\s*[({]", node.text))
 
 
 def _is_size(node: Node) -> bool:
@@ -581,6 +588,7 @@ OPERATORS: dict[str, tuple[Callable[[Node], Changes], ...]] = {
         identity,
         max_subtract,
     ),
+    "compound_literal_expression": (dimensions,),
     "cast_expression": (narrow_cast,),
     "gnu_asm_expression": (assembly,),
     "binary_expression": (parity, swizzle, comparison, rescale),
