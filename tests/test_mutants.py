@@ -202,6 +202,19 @@ def test_mutants_are_added_to_a_fresh_receipt_whose_times_stay(
     assert lines[-1] == "copy: wrote kernels/copy/receipts/toy-gpu-9000.json"
 
 
+def test_what_was_tested_before_an_interruption_is_not_tested_again(
+    verified: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(verified / COPY / "receipts", project / COPY / "receipts")
+    path = project / COPY / "receipts" / "toy-gpu-9000.json"
+    data = json.loads(path.read_text("utf-8"))
+    taken = data["versions"][1].pop("mutants")
+    path.write_bytes(json.dumps(data).encode())
+    _, lines = verify(project)
+    assert "copy: compiled 21 of 21 mutants in" in "\n".join(lines)
+    assert written(project)["tile"] == taken
+
+
 def test_a_receipt_whose_mutants_do_not_add_up_is_broken(copied: Path) -> None:
     path = copied / COPY / "receipts" / "toy-gpu-9000.json"
     path.write_text(path.read_text("utf-8").replace('"killed": 18', '"killed": 20'), "utf-8")

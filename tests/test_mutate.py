@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warpdeck.verify import batch, mutate, syntax, toolchain
+from warpdeck.verify import batch, mutate, process, syntax, toolchain
 from warpdeck.verify.mutate import Mutant
 from warpdeck.verify.operators import Edit
 
@@ -338,6 +338,10 @@ def test_a_program_holds_many_mutants_and_says_which_are_the_same(tmp_path: Path
         "real": False,
     }
     assert done.control and done.control.program == done.built["same"].program
+    real = done.built["real"]
+    listed = process.run([str(real.program), *real.options, "--list"], 60, tmp_path)
+    assert listed.stdout.split() == list(STEPS)
+    assert process.run([str(real.program), "--mutant", "99", "--list"], 60, tmp_path).code == 2
 
 
 @needs_nvcc

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 
-from warpdeck import ankitext
+from warpdeck import ankitext, mutation
 from warpdeck.model import Case, Kernel, StepSpec
 from warpdeck.phrases import phrase
 from warpdeck.resolve import (
@@ -41,6 +41,9 @@ def proof_line(code: Code, language: str) -> str:
         passed = [tool for tool, result in proof.version.sanitizers if result == "pass"]
         if passed:
             lines.append(phrase("sanitizers", language, tools=" ".join(passed)))
+        killed, total = mutation.score((proof.version,))
+        if total:
+            lines.append(phrase("mutants", language, killed=str(killed), total=str(total)))
     # It may stand in a cloze field, where the braces of a label would open a blank.
     text = "<br>".join(ankitext.plain(line, cloze=True) for line in lines)
     return f'<div class="wd-proof">{text}</div>'

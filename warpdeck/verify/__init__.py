@@ -9,5 +9,11 @@ know notes or HTML. `run.py` is its entry; commands/verify.py calls it.
     sanitizer.py  compute-sanitizer
     bugs.py       the broken variants and their detectors
     kernel.py     one kernel, all of the above → its receipt
-    run.py        all kernels
+    syntax.py     a CUDA file as a tree
+    operators.py  the small slips that can be made in a tree
+    mutate.py     the slips of one version, named: its mutants
+    batch.py      many mutants compiled as one program
+    profiler.py   ncu
+    mutants.py    one kernel's mutants, all of the above → its receipt
+    run.py        all kernels, on all GPUs
 """

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -68,18 +68,23 @@ Caught = dict[str, str]
 
 
 def verify(setup: Setup, kernel: Kernel) -> list[Problem]:
-    """Test the mutants of `kernel` and add what came of it to its receipt, which is fresh."""
+    """Test the mutants of `kernel` and add what came of them to its receipt, which is fresh.
+
+    Each version's are written as soon as they are done; another call goes on with the rest.
+    """
     sha = receipts.source_sha256(setup.root, kernel)
-    with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
-        results = _test(setup, kernel, Path(folder))
-    if sha != receipts.source_sha256(setup.root, kernel):
-        hint = "Verify again."
-        return [_problem(kernel, "changed", "the code changed while its mutants ran", hint)]
     document = receipts.document(setup.root, kernel, setup.gpu.name)
-    for version in document["versions"]:
-        version["mutants"] = results[version["name"]]
-    mutation.argue(kernel, document)
-    receipts.write(setup.root, kernel, document)
+    versions = {version["name"]: version for version in document["versions"]}
+    left = [step for step in kernel.steps if "mutants" not in versions[step.name]]
+    with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
+        for step, result in _test(setup, kernel, left, Path(folder)):
+            if sha != receipts.source_sha256(setup.root, kernel):
+                message = "the code changed while its mutants ran"
+                return [_problem(kernel, "changed", message, "Verify again.")]
+            versions[step.name]["mutants"] = result
+            mutation.argue(kernel, document)
+            receipts.write(setup.root, kernel, document)
+            setup.report(f"{kernel.name}/{step.name}: {_summary(result)}")
     return []
 
 
@@ -90,14 +95,14 @@ def compile_all(
 
     Raises WarpdeckError where the original does not compile in its place.
     """
-    parts = prepare(root, kernel, folder)
+    parts = prepare(root, kernel, kernel.steps, folder)
     with ThreadPoolExecutor(jobs) as pool:
         made = list(pool.map(lambda part: _compile(tools, kernel, part), parts))
     return sum(len(part.mutants) for part in parts), sum(len(done.built) for done in made)
 
 
-def prepare(root: Path, kernel: Kernel, folder: Path) -> list[Part]:
-    """Make the mutants of every version and deal them out; copy what the kernel includes."""
+def prepare(root: Path, kernel: Kernel, steps: Sequence[StepSpec], folder: Path) -> list[Part]:
+    """Make the mutants of `steps` and deal them out; copy what the kernel includes."""
     home = folder / kernel.name
     shutil.copytree(root / "kernels" / "harness", folder / "harness")
     home.mkdir()
@@ -108,7 +113,7 @@ def prepare(root: Path, kernel: Kernel, folder: Path) -> list[Part]:
     anchors = [step.anchor for step in kernel.steps]
     limit = next(step.anchor for step in kernel.steps if step.name == kernel.limit)
     parts = []
-    for step in kernel.steps:
+    for step in steps:
         body = batch.without_strangers(tree, step.anchor, limit, anchors)
         dealt = batch.batches(mutate.mutants(tree, step.name, step.anchor))
         for number, mutants in enumerate(dealt):
@@ -137,10 +142,12 @@ def _compile_alone(tools: Toolchain, kernel: Kernel, part: Part) -> Batch:
 # --- one kernel ------------------------------------------------------------------------
 
 
-def _test(setup: Setup, kernel: Kernel, folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what each version's receipt will say of its mutants."""
-    parts = prepare(setup.root, kernel, folder)
+def _test(
+    setup: Setup, kernel: Kernel, steps: Sequence[StepSpec], folder: Path
+) -> Iterator[tuple[StepSpec, dict[str, Any]]]:
+    """Yield each version and what its receipt will say of its mutants."""
     began = time.monotonic()
+    parts = prepare(setup.root, kernel, steps, folder)
     settled = setup.parallel(partial(_settle, setup, kernel, part) for part in parts)
     trials = [
         Trial(mutant, done.built[mutant.id], done.control)
@@ -153,14 +160,11 @@ def _test(setup: Setup, kernel: Kernel, folder: Path) -> dict[str, dict[str, Any
     setup.report(f"{kernel.name}: compiled {len(trials)} of {made} mutants in {took:.0f} s")
     slowest = max((seconds for _, seconds in settled), default=0.0)
     limit = min(setup.seconds, max(_SHORTEST, _PATIENCE * slowest))
-    caught = _detect(setup, kernel, [t for t in trials if not t.built.same_code], limit)
-    results = {}
-    for step in kernel.steps:
+    for step in steps:
         own = [t for t in trials if t.mutant.version == step.name]
         broken = sum(len(p.mutants) for p in parts if p.step == step) - len(own)
-        results[step.name] = _result(own, caught, broken)
-        setup.report(f"{kernel.name}/{step.name}: {_summary(results[step.name])}")
-    return results
+        caught = _detect(setup, kernel, [t for t in own if not t.built.same_code], limit)
+        yield step, _result(own, caught, broken)
 
 
 def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
@@ -188,9 +192,7 @@ def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> 
     def left() -> list[Trial]:
         return [trial for trial in trials if trial.mutant.id not in caught]
 
-    setup.report(f"{kernel.name}: {len(left())} mutants pass the comparison")
     caught |= _sanitize(setup, left())
-    setup.report(f"{kernel.name}: {len(left())} pass the sanitizers too; timing")
     caught |= _overflow(setup, kernel, left())
     caught |= _time(setup, kernel, left())
     caught |= _profile(setup, kernel, left())
