@@ -221,7 +221,7 @@ class Bench:
 
     def source(self, notes: list[Note]) -> Source:
         references = (Reference("k", "Book", "https://example.org/k", "2", "2026-01-31"),)
-        topics = (Topic("demo", (("en", "Demo"),), 1, ()),)
+        topics = (Topic("demo", (("en", "Demo"),), 1, (), 1),)
         return Source(Project("demo", ("en",), 0, 0), topics, references, tuple(notes))
 
     def render(self, text: str) -> list[RenderedNote]:
@@ -309,7 +309,7 @@ class Learner:
         kind = self.col.models.get(self.ids[note.note_type])
         assert kind
         added = self.col.new_note(kind)
-        added.fields = list(note.fields)
+        added.fields, added.tags = list(note.fields), list(note.tags)
         self.col.add_note(added, self.col.decks.get_current_id())
         sides = [Side(card.ord, card.question(), card.answer()) for card in added.cards()]
         assert tuple(side.ordinal for side in sides) == note.ordinals

@@ -60,6 +60,8 @@ def test_without_arguments_it_builds(project: Path, capsys: pytest.CaptureFixtur
         ["new", "topic", "build"],
         ["new", "topic", "x" * 300],
         ["new", "kernel", "9a"],
+        ["new", "program", "A"],
+        ["verify", "--recheck"],
         ["verify", "--jobs", "-1"],
         ["verify", "--time-limit", "nan"],
     ],

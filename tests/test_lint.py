@@ -154,3 +154,20 @@ def test_topic_names(project: Path, name: str, words: str) -> None:
     (project / "source/basics").rename(project / "source" / name)
     (problem,) = said(project)
     assert problem.startswith(f"source/{name}/topic.yml:1:1: '{name}'") and words in problem
+
+
+@pytest.mark.parametrize(
+    ("fence", "said"),
+    [
+        ("python", ["unverified-code"]),
+        ("py", ["unverified-code"]),
+        ("python {.sketch}", []),
+        ("text", []),
+        ("mlir", ["fence-language"]),
+    ],
+)
+def test_python_that_nothing_ran_is_told_or_a_sketch(
+    project: Path, fence: str, said: list[str]
+) -> None:
+    text = f"## Q? {{#a}}\n\nx [@guide]\n\n```{fence}\nprint(1)\n```\n"
+    assert [problem.rule for problem in problems(project, zh=text, en=text)] == said * 2

@@ -9,7 +9,7 @@ from ankibox import TEMPLATE_ERRORS
 from conftest import Bench, Learner, Side, fields, shown
 
 from warpdeck import note_types
-from warpdeck.model import Kind
+from warpdeck.model import COLOURS, Kind
 
 # Anki matches fields and templates by these ids, and learners' collections hold them. A number
 # that changes makes a second note type beside the first one: its notes never update again, and
@@ -24,6 +24,8 @@ PINNED = {
             "Reverse": 1_088_382_633_060,
             "Kind": 1_361_836_574_392,
             "Level": 1_464_811_014_316,
+            "Topic": 1_479_622_788_015,
+            "Colour": 1_220_783_600_982,
             "Sources": 1_214_494_776_695,
             "Note ID": 1_197_871_199_842,
             "Language": 1_270_956_845_222,
@@ -45,6 +47,8 @@ PINNED = {
             "Extra": 1_378_069_451_254,
             "Kind": 1_081_500_865_621,
             "Level": 1_049_468_760_745,
+            "Topic": 1_222_420_389_599,
+            "Colour": 1_055_282_266_950,
             "Sources": 1_252_583_668_306,
             "Note ID": 1_575_450_124_018,
             "Language": 1_285_253_708_750,
@@ -66,6 +70,8 @@ PINNED = {
             "Answer": 1_125_269_243_841,
             "Kind": 1_589_121_951_314,
             "Level": 1_547_248_519_388,
+            "Topic": 1_093_532_807_020,
+            "Colour": 1_190_469_401_691,
             "Sources": 1_586_634_418_034,
             "Note ID": 1_524_958_092_074,
             "Language": 1_317_060_026_623,
@@ -120,10 +126,15 @@ def test_nothing_remote_and_no_script() -> None:
 def test_every_class_of_a_template_has_a_style_or_is_a_hook() -> None:
     css = note_types.note_types("warpdeck")["Basic"].css
     assert css.count("{") == css.count("}")
-    night = set(re.findall(r"--wd-[\w-]+(?=:)", css.split(".card.nightMode {")[1].split("}")[0]))
+    night = set(re.findall(r"--wd-[\w-]+(?=:)", css.split(".night_mode .card {")[1].split("}")[0]))
     day = set(re.findall(r"--wd-[\w-]+(?=:)", css.split(".card {")[1].split("}")[0]))
     assert night == day, "each colour has its night"
     assert set(re.findall(r"var\((--wd-[\w-]+)\)", css)) <= day
+    by_day = re.findall(r"^\.wd-colour-(\d+) ", css, re.MULTILINE)
+    by_night = re.findall(
+        r"^\.nightMode \.wd-colour-(\d+), \.night_mode \.wd-colour-\1 ", css, re.MULTILINE
+    )
+    assert by_day == by_night == [str(number) for number in range(1, COLOURS + 1)]
 
 
 BODIES = {
@@ -152,6 +163,16 @@ def test_every_kind_renders_both_sides(bench: Bench, learner: Learner, kind: Kin
             assert "{{" not in side and "L2" in shown(side)
         assert "answer" in shown(card.back) and "answer" not in shown(card.front)
         assert 'href="https://example.org/k"' in card.back and "https" not in card.front
+        assert "demo::level::2" in shown(card.back) and "demo::" not in shown(card.front)
+        for side in (card.front, card.back):
+            assert 'class="wd wd-colour-1"' in side and ">Demo<" in side
+
+
+def test_an_empty_field_shows_nothing_of_itself(bench: Bench, learner: Learner) -> None:
+    (card,) = learner.cards(bench.body("short", ".type"))
+    empty = re.compile(r"<(\w+)(?: [^>]*)?>\s*</\1>")
+    assert not empty.findall(card.front) and not empty.findall(card.back)
+    assert '"wd-level' not in card.back and '"wd-sources' not in card.back
 
 
 def test_front_and_back_of_a_reverse_note(bench: Bench, learner: Learner) -> None:

@@ -24,9 +24,9 @@ def fresh(bench: Bench) -> Resolver:
 def test_line_of_a_step(fresh: Resolver) -> None:
     code = fresh.code(directive("include demo.cu:index"))
     line = proof_line(code, "en")
-    assert shown(line.replace("<br>", "\n")).splitlines() == [
-        "Compiled, run and checked on Test GPU <1>",
+    assert shown(line.replace("<br>", "\n").replace("</div>", "\n")).splitlines() == [
         "8192×8192: 540 µs, 5.4 TB/s, 26 % of the limit (copy {{c1::x}})",
+        "Compiled, run and checked on Test GPU <1>",
         "compute-sanitizer clean: memcheck",
     ]
     assert "{{" not in line, "a label cannot open a blank"
@@ -80,7 +80,7 @@ def test_code_that_belongs_to_no_kernel_says_nothing() -> None:
 
 def test_chart_has_a_bar_for_each_step_and_marks_its_own(fresh: Resolver) -> None:
     proof = fresh.code(directive("include demo.cu:index")).proof
-    assert proof
+    assert isinstance(proof, Proof)
     chart = ladder_chart(proof, fresh, "en")
     assert chart.count("<i style=") == 2
     assert '<div class="wd-step wd-now"><span>index</span>' in chart

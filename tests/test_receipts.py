@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from warpdeck import receipts
+from warpdeck import jsonfile, receipts
 from warpdeck.kernels import load_kernels
 from warpdeck.model import Edit, Kernel, Receipt, WarpdeckError
 
@@ -95,8 +95,8 @@ def test_our_own_receipts_are_whole() -> None:
 
 
 def test_the_file_has_a_case_a_line_and_is_the_same_each_time(project: Path) -> None:
-    data = receipts.dump(document(project))
-    assert data == receipts.dump(json.loads(data))
+    data = jsonfile.dump(document(project))
+    assert data == jsonfile.dump(json.loads(data))
     lines = [line for line in data.decode().splitlines() if '"shape"' in line]
     assert len(lines) == 2
     assert json.loads(data) == document(project)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Bench
 
+from warpdeck.host_code import UNMEASURED
 from warpdeck.model import (
     Bug,
     BugSpec,
@@ -23,7 +24,7 @@ from warpdeck.model import (
     Version,
 )
 from warpdeck.resolve import (
-    UNMEASURED,
+    Proof,
     Resolver,
     in_percent,
     in_rate,
@@ -109,9 +110,11 @@ def test_bug_breaks_the_verified_code(fresh: Resolver) -> None:
 @pytest.mark.parametrize("name", ["demo.cu:index", "demo//demo.cu:index", "./demo/demo.cu:index"])
 def test_what_is_proven_of_an_included_step(fresh: Resolver, stale: Resolver, name: str) -> None:
     proof = fresh.code(directive(f"include {name}")).proof
-    assert proof and proof.version == RECEIPT.versions[1] and proof.step == KERNEL.steps[1]
+    assert isinstance(proof, Proof)
+    assert proof.version == RECEIPT.versions[1] and proof.step == KERNEL.steps[1]
     proof = stale.code(directive(f"include {name}")).proof
-    assert proof and proof.receipt is None and proof.version is None
+    assert isinstance(proof, Proof)
+    assert proof.receipt is None and proof.version is None
 
 
 def test_file_of_no_kernel_is_not_proven(fresh: Resolver) -> None:

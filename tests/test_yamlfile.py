@@ -19,7 +19,7 @@ def said(text: str, schema: str = "topic", line: int = 1) -> list[str]:
     ("text", "expected"),
     [
         (TOPIC + "ordre: 2\n", "f:3:1: unknown key 'ordre'. Did you mean 'order'?"),
-        (TOPIC + "x: 2\n", "f:3:1: unknown key 'x'. Known keys: deck, order, description."),
+        (TOPIC + "x: 2\n", "f:3:1: unknown key 'x'. Known keys: deck, order, colour, description."),
         ("# c\ndeck: {zh: A}\n", "f:2:1: key 'order' is missing. Add `order: …`."),
         (
             TOPIC + "order: 2\n",

@@ -1,7 +1,8 @@
 """Code becomes highlighted HTML.
 
-Owns: Pygments tokens to `<span class>`, blanks cut into them. The text shown is the code,
-character for character. Must not know where the code comes from, or note types.
+Owns: Pygments tokens to `<span class>`, blanks and line marks cut into them. The text shown
+is the code, character for character, but for lines left out on purpose. Must not know where
+the code comes from, or note types.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pygments.token import STANDARD_TYPES, Token, _TokenType
 from pygments.util import ClassNotFound
 
 from warpdeck import ankitext
+from warpdeck.lines import Lines
 from warpdeck.model import Blank
 from warpdeck.snippets import SnippetError
 
@@ -33,6 +35,15 @@ class Hidden:
     start: int
     end: int
     ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Whole lines to set apart; a `label` stands in the place of lines left out."""
+
+    lines: Lines
+    css: str
+    label: str = ""
 
 
 def knows(language: str) -> bool:
@@ -66,23 +77,72 @@ def locate(code: str, blanks: Iterable[Blank]) -> tuple[Hidden, ...]:
     return tuple(found)
 
 
-def to_html(code: str, language: str, hidden: Sequence[Hidden] = (), *, cloze: bool = False) -> str:
+def to_html(
+    code: str,
+    language: str,
+    hidden: Sequence[Hidden] = (),
+    marked: Sequence[Marked] = (),
+    *,
+    cloze: bool = False,
+) -> str:
     """Return the HTML of `code`: spans with Pygments' classes, blanks as Anki's clozes.
 
+    `hidden` and `marked` are in order and do not overlap each other (see `check_marks`).
     `cloze` says that it goes into a cloze field. An unknown language is shown unmarked.
     """
     lexer = _lexer(language)
-    pieces = _tokens(lexer, code) if lexer else [(Token.Text, code)]
+    tokens = list(_merged(_tokens(lexer, code) if lexer else [(Token.Text, code)]))
     parts: list[str] = []
     position = 0
-    for css, text in _merged(pieces):
+    for mark in marked:
+        lines = mark.lines
+        parts += _spans(_between(tokens, position, lines.start), position, hidden, cloze)
+        inside = _spans(_between(tokens, lines.start, lines.end), lines.start, hidden, cloze)
+        parts += [f'<span class="{mark.css}">', *_labelled(mark, inside, code), "</span>"]
+        position = lines.end
+    parts += _spans(_between(tokens, position, len(code)), position, hidden, cloze)
+    return ankitext.exact("".join(parts))
+
+
+def check_marks(hidden: Iterable[Hidden], marked: Iterable[Marked]) -> None:
+    """Raise SnippetError where a blank stands in, or reaches into, marked lines."""
+    for mark in marked:
+        for blank in hidden:
+            if blank.start < mark.lines.end and mark.lines.start < blank.end:
+                message = f"blank c{blank.ordinal} is in lines that the card leaves out"
+                raise SnippetError("blank-hidden", message, "Hide other lines, or blank others.")
+
+
+def _labelled(mark: Marked, inside: list[str], code: str) -> list[str]:
+    if not mark.label:
+        return inside
+    newline = "\n" if code[mark.lines.end - 1 : mark.lines.end] == "\n" else ""
+    return [ankitext.plain(mark.label, cloze=True), newline]
+
+
+def _between(tokens: Iterable[tuple[str, str]], start: int, end: int) -> Iterable[tuple[str, str]]:
+    """Yield what lies from `start` to `end` of (class, text) pieces."""
+    position = 0
+    for css, text in tokens:
+        low, high = max(start, position), min(end, position + len(text))
+        if low < high:
+            yield css, text[low - position : high - position]
+        position += len(text)
+
+
+def _spans(
+    tokens: Iterable[tuple[str, str]], position: int, hidden: Sequence[Hidden], cloze: bool
+) -> list[str]:
+    """Return the HTML of (class, text) pieces that begin at `position` of the code."""
+    parts: list[str] = []
+    for css, text in tokens:
         for piece, blank, opens, closes in _cut(position, text, hidden):
             parts.append(f"{{{{c{blank.ordinal}::" if blank and opens else "")
             shown = ankitext.plain(piece, cloze=cloze, hidden=blank is not None)
             parts.append(f'<span class="{css}">{shown}</span>' if css else shown)
             parts.append("}}" if closes else "")
         position += len(text)
-    return ankitext.exact("".join(parts))
+    return parts
 
 
 def _tokens(lexer: Lexer, code: str) -> Iterable[tuple[_TokenType, str]]:

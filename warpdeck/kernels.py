@@ -1,27 +1,38 @@
-"""kernels/<op>/kernel.yml: everything about an operation that is not code.
+"""kernels/<op>/kernel.yml of a CUDA kernel: everything about an operation that is not code.
 
-Owns: reading it, and whether what it names is there: files, anchors, steps, the text that a
-bug edits. Must not know nvcc, receipts or notes.
+Owns: which of the two forms the file has (programs.py reads the other), reading it, and
+whether what it names is there: files, anchors, steps, the text that a bug edits. Must not
+know nvcc, receipts or notes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from warpdeck import yamlfile
 from warpdeck.files import read_text
-from warpdeck.model import BugSpec, Edit, Kernel, OutputSpec, Problem, StepSpec, SurvivorSpec
+from warpdeck.model import (
+    BugSpec,
+    Edit,
+    Kernel,
+    Location,
+    OutputSpec,
+    Problem,
+    StepSpec,
+    SurvivorSpec,
+)
 from warpdeck.snippets import SnippetError, anchors, apply_edits, did_you_mean, region
 from warpdeck.yamlfile import Yaml
 
 
 def load_kernels(root: Path) -> tuple[tuple[Kernel, ...], list[Problem]]:
-    """Read every kernels/*/kernel.yml of the project at `root`, sorted by name.
+    """Read every kernels/*/kernel.yml of the project at `root` that is a kernel's, by name.
 
-    A kernel with problems is left out, so that what names it fails only once, here.
+    A kernel with problems is left out, so that what names it fails only once, here. A file
+    that cannot be read is told here, whichever form it was meant to have.
     """
     kernels, problems = [], []
     for path in sorted((root / "kernels").glob("*/kernel.yml")):
@@ -32,10 +43,18 @@ def load_kernels(root: Path) -> tuple[tuple[Kernel, ...], list[Problem]]:
     return tuple(kernels), problems
 
 
+def form(data: Any) -> str:
+    """Return which form the data of a kernel.yml has, the name of its schema."""
+    return "host" if isinstance(data, dict) and "programs" in data else "kernel"
+
+
 def load_kernel(path: Path, shown: str) -> tuple[Kernel | None, list[Problem]]:
-    """Read one kernel.yml; `shown` is its path for messages. The folder is its name."""
-    yaml, problems = yamlfile.load(path, shown, "kernel")
-    if yaml is None:
+    """Read one kernel.yml; `shown` is its path for messages. The folder is its name.
+
+    Returns no kernel and no problem for a whole file of the other form.
+    """
+    yaml, problems = yamlfile.load(path, shown, form)
+    if yaml is None or form(yaml.data) != "kernel":
         return None, problems
     kernel = _kernel(path.parent.name, yaml)
     problems = [*_names(kernel, yaml), *_files(kernel, yaml, path.parent)]
@@ -61,7 +80,7 @@ def _kernel(name: str, yaml: Yaml) -> Kernel:
             BugSpec(
                 bug["id"],
                 bug["version"],
-                tuple(Edit(edit["find"], edit["replace"]) for edit in bug["edits"]),
+                edits(bug),
                 bug["expect"],
             )
             for bug in data.get("bugs") or ()
@@ -83,11 +102,16 @@ def _several(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
+def edits(bug: Mapping[str, Any]) -> tuple[Edit, ...]:
+    """Return the edits of a bug in the data of a kernel.yml."""
+    return tuple(Edit(edit["find"], edit["replace"]) for edit in bug["edits"])
+
+
 def _names(kernel: Kernel, yaml: Yaml) -> Iterator[Problem]:
     steps = [step.name for step in kernel.steps]
-    yield from _unique(steps, "steps", "name", yaml)
-    yield from _unique([bug.id for bug in kernel.bugs], "bugs", "id", yaml)
-    yield from _unique([output.id for output in kernel.outputs], "outputs", "id", yaml)
+    yield from unique(steps, "steps", "name", yaml)
+    yield from unique([bug.id for bug in kernel.bugs], "bugs", "id", yaml)
+    yield from unique([output.id for output in kernel.outputs], "outputs", "id", yaml)
     named = [spec.mutant for spec in kernel.survivors]
     for index, spec in enumerate(kernel.survivors):
         if spec.mutant in named[:index]:
@@ -100,7 +124,8 @@ def _names(kernel: Kernel, yaml: Yaml) -> Iterator[Problem]:
             yield _unknown_step(bug.version, steps, yaml, "bugs", index, "version")
 
 
-def _unique(names: Sequence[str], group: str, key: str, yaml: Yaml) -> Iterator[Problem]:
+def unique(names: Sequence[str], group: str, key: str, yaml: Yaml) -> Iterator[Problem]:
+    """Yield a problem for each name that `group` holds a second time."""
     counts = Counter(names)
     for index, name in enumerate(names):
         if counts[name] > 1 and name in names[:index]:
@@ -121,14 +146,19 @@ def _files(kernel: Kernel, yaml: Yaml, folder: Path) -> Iterator[Problem]:
     named = [(kernel.file, ("file",))]
     named += [(o.file, ("outputs", i, "file")) for i, o in enumerate(kernel.outputs)]  # type: ignore[misc]
     for name, keys in named:
-        path = folder / name
-        if not path.is_file():
-            hint = did_you_mean(name, [p.name for p in folder.glob("*.cu") if p.is_file()])
-            message = f"there is no file '{name}' beside kernel.yml"
-            yield Problem(yaml.at(*keys), "missing-file", message, hint or "Write it.")
-        elif not path.resolve().is_relative_to(folder.parent.resolve()):
-            message = f"'{name}' is a link that leaves kernels/"
-            yield Problem(yaml.at(*keys), "outside-kernels", message, "Put the file itself here.")
+        yield from missing_file(folder / name, yaml.at(*keys))
+
+
+def missing_file(path: Path, at: Location) -> Iterator[Problem]:
+    """Yield a problem where a file that kernel.yml names is not beside it."""
+    if not path.is_file():
+        beside = path.parent.glob(f"*{path.suffix}")
+        hint = did_you_mean(path.name, [p.name for p in beside if p.is_file()])
+        message = f"there is no file '{path.name}' beside kernel.yml"
+        yield Problem(at, "missing-file", message, hint or "Write it.")
+    elif not path.resolve().is_relative_to(path.parent.parent.resolve()):
+        message = f"'{path.name}' is a link that leaves kernels/"
+        yield Problem(at, "outside-kernels", message, "Put the file itself here.")
 
 
 def _anchors(kernel: Kernel, yaml: Yaml, code: str) -> Iterator[Problem]:
@@ -147,8 +177,13 @@ def _edits(kernel: Kernel, yaml: Yaml, code: str) -> Iterator[Problem]:
             broken = region(code, by_name[bug.version])
         except (KeyError, SnippetError):
             continue  # said where the step or its anchor is named
-        for number, edit in enumerate(bug.edits):
-            try:
-                broken = apply_edits(broken, [edit])
-            except SnippetError as error:
-                yield error.at(yaml.at("bugs", index, "edits", number, "find"))
+        yield from misfits(broken, bug, index, yaml)
+
+
+def misfits(code: str, bug: BugSpec, index: int, yaml: Yaml) -> Iterator[Problem]:
+    """Yield a problem for each edit of `bug`, the `index`th of the file, that `code` refuses."""
+    for number, edit in enumerate(bug.edits):
+        try:
+            code = apply_edits(code, [edit])
+        except SnippetError as error:
+            yield error.at(yaml.at("bugs", index, "edits", number, "find"))

@@ -17,7 +17,7 @@ from warpdeck.parse import FENCE_LANGUAGE
 from warpdeck.snippets import did_you_mean
 from warpdeck.source import Source
 
-WORKING_CODE = ("c", "cpp", "c++", "cuda", "cu", "ptx")
+WORKING_CODE = ("c", "cpp", "c++", "cuda", "cu", "ptx", "python", "py")
 """Languages of code that a reader would try: it is included from kernels/ or a sketch."""
 
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
@@ -164,7 +164,7 @@ def _fence_language(fence: Fence) -> Iterator[Problem]:
             fence.at,
             "fence-language",
             f"unknown language '{fence.language}'",
-            did_you_mean(fence.language, (*WORKING_CODE, "python", "text", "bash"))
+            did_you_mean(fence.language, (*WORKING_CODE, "text", "bash"))
             or "Write one that Pygments knows, or `text`.",
         )
     bare = fence.source is None and "sketch" not in fence.classes

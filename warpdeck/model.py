@@ -84,6 +84,10 @@ class Project:
     """Most columns of a code line; 0 is no limit."""
 
 
+COLOURS = 12
+"""How many accent colours there are for topics."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """source/<topic>/topic.yml."""
@@ -95,6 +99,12 @@ class Topic:
     order: int
     description: tuple[tuple[str, str], ...]
     """(language, sentence) pairs for the report; never shipped, it would overwrite the user's."""
+    colour: int
+    """Number of the accent colour of its cards, 1 to COLOURS; card.css has their values."""
+
+    def title(self, language: str) -> str:
+        """Return the last part of the deck's name: what a card calls the topic."""
+        return dict(self.decks).get(language, self.name).split("::")[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,17 @@ class Blank:
 
 
 @dataclass(frozen=True, slots=True)
+class Hide:
+    """`{{#hide first ... last}}`: whole lines of the code above it that the card leaves out."""
+
+    first: str
+    """Text of the first line left out."""
+    last: str
+    """Text of the last line left out."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Fence:
     """A fenced code block of a note, lifted out before Markdown could touch its text."""
 
@@ -152,6 +173,7 @@ class Fence:
     source: Directive | None
     """The directive that gives the code."""
     blanks: tuple[Blank, ...]
+    hides: tuple[Hide, ...]
     at: Location
     """The opening fence."""
 
@@ -222,7 +244,8 @@ class BugSpec:
     version: str
     edits: tuple[Edit, ...]
     expect: str
-    """The detector that must catch it: compare, memcheck, racecheck, initcheck, synccheck, time."""
+    """The detector that must catch it: compare, memcheck, racecheck, initcheck, synccheck, time;
+    of a host program check, asan, ubsan, tsan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +390,59 @@ class Receipt:
     versions: tuple[Version, ...]
     bugs: tuple[Bug, ...] = ()
     outputs: tuple[Output, ...] = ()
+
+
+# --- host programs ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSpec:
+    """A program of C++ or Python that checks itself (kernel.yml, `programs`)."""
+
+    id: str
+    file: str
+    """File name beside kernel.yml; its suffix chooses the runner."""
+    ranks: int | None = None
+    """Processes under mpirun; None runs it alone."""
+    flags: tuple[str, ...] = ()
+    """Of g++."""
+    packages: tuple[str, ...] = ()
+    """What a Python program imports besides the standard library."""
+    gpu: bool = False
+    """Whether it needs an NVIDIA GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostOperation:
+    """kernels/<op>/kernel.yml of the form for host programs."""
+
+    name: str
+    programs: tuple[ProgramSpec, ...]
+    bugs: tuple[BugSpec, ...]
+    """Their `version` is the id of a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramReceipt:
+    """kernels/<op>/receipts/<program>.json: what a run of a host program proved."""
+
+    operation: str
+    program: str
+    runner: str
+    """`g++`, `mpirun` or `python`."""
+    tools: tuple[tuple[str, str], ...]
+    """(tool or package, version) pairs: what compiled, launched and served it."""
+    cpu: str
+    gpu: str
+    """Empty where it needs none."""
+    flags: tuple[str, ...]
+    ranks: int | None
+    date: str
+    source_sha256: str
+    stdout: str
+    sanitizers: tuple[str, ...]
+    """What it ran under without a report: asan, ubsan, tsan."""
+    bugs: tuple[Bug, ...]
 
 
 # --- decks -----------------------------------------------------------------

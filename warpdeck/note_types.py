@@ -19,7 +19,7 @@ from warpdeck.model import CardTemplate, Field, Kind, NoteType
 BASIC, CLOZE, TYPE = "Basic", "Cloze", "Type"
 
 _SPARES = tuple(f"Spare {number}" for number in range(1, 7))
-_FOOT_FIELDS = ("Kind", "Level", "Sources", "Note ID", "Language")
+_FOOT_FIELDS = ("Kind", "Level", "Topic", "Colour", "Sources", "Note ID", "Language")
 _FIELDS = {
     BASIC: ("Question", "Context", "Answer", "Reverse", *_FOOT_FIELDS, "Spare Card", *_SPARES),
     CLOZE: ("Text", "Title", "Extra", *_FOOT_FIELDS, *_SPARES),
@@ -28,20 +28,23 @@ _FIELDS = {
 
 _HEAD = (
     '<div class="wd-head"><span class="wd-kind">{{Kind}}</span>'
-    '{{#Level}}<span class="wd-level">L{{Level}}</span>{{/Level}}</div>\n'
+    '{{#Topic}}<span class="wd-topic">{{Topic}}</span>{{/Topic}}'
+    '{{#Level}}<span class="wd-level wd-level-{{Level}}">L{{Level}}</span>{{/Level}}</div>\n'
 )
 _FOOT = (
     '<div class="wd-foot">{{#Sources}}<div class="wd-sources">{{Sources}}</div>{{/Sources}}'
-    '<div class="wd-id">{{Note ID}}</div></div>\n'
+    '<div class="wd-id">{{Note ID}}</div>'
+    '{{#Tags}}<div class="wd-tags">{{Tags}}</div>{{/Tags}}</div>\n'
 )
 _CONTEXT = '{{#Context}}<div class="wd-context">{{Context}}</div>{{/Context}}\n'
-_ANSWER = '<hr id="answer">\n<div class="wd-answer">{{Answer}}</div>\n'
+_WHY = '{{#Answer}}<div class="wd-answer">{{Answer}}</div>{{/Answer}}\n'
+_ANSWER = '<hr id="answer">\n' + _WHY
 # The short answer of a reverse note is a field of its own: it is the second card's question.
 _SHORT_ANSWER = '<hr id="answer">\n<div class="wd-answer">{{Reverse}}{{Answer}}</div>\n'
 
 
 def _card(*parts: str) -> str:
-    return '<div class="wd" lang="{{Language}}">\n' + "".join(parts) + "</div>"
+    return '<div class="wd wd-colour-{{Colour}}" lang="{{Language}}">\n' + "".join(parts) + "</div>"
 
 
 _ASK = '<div class="wd-question">{{Question}}</div>\n'
@@ -53,7 +56,7 @@ _REVERSE_BACK = _card(
     _HEAD,
     _REVERSE_ASK,
     '<hr id="answer">\n<div class="wd-question">{{Question}}</div>\n',
-    '<div class="wd-answer">{{Answer}}</div>\n',
+    _WHY,
     _FOOT,
 )
 _SPARE_ASK = '<div class="wd-question">{{Spare Card}}</div>\n'
@@ -67,7 +70,7 @@ _TYPE_BACK = _card(
     _CONTEXT,
     '<hr id="answer">\n',
     _TYPE_BOX,
-    '{{#Answer}}<div class="wd-answer">{{Answer}}</div>{{/Answer}}\n',
+    _WHY,
     _FOOT,
 )
 _TITLE = '{{#Title}}<div class="wd-question">{{Title}}</div>{{/Title}}\n'

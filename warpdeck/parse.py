@@ -18,6 +18,7 @@ from warpdeck.model import (
     Blank,
     Directive,
     Fence,
+    Hide,
     Kind,
     Location,
     Note,
@@ -51,7 +52,9 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TAG = re.compile(r'[^\s"]+')
 _BLANK = re.compile(r"c(?P<number>[0-9]{1,4})\s+(?:@(?P<which>[0-9]{1,6}|all)\s+)?(?P<text>.+)")
 _FENCE_DIRECTIVE = re.compile(r"^\s*\{\{#([\w-]+)(?:[ \t]+(.*))?\}\}\s*$")
-BLANK_DIRECTIVE = "blank"
+BLANK_DIRECTIVE, HIDE_DIRECTIVE = "blank", "hide"
+_TO = " ... "
+"""Stands between the first and the last line that a `hide` names."""
 
 
 # --- one file ----------------------------------------------------------------
@@ -247,6 +250,7 @@ def _fence(file: _File, info: str, lines: list[str], line: int, column: int) -> 
     code: list[str] = []
     sources: list[Directive] = []
     blanks: list[Blank] = []
+    hides: list[Hide] = []
     for number, text in enumerate(lines, line + 1):
         found = _FENCE_DIRECTIVE.match(text)
         if not found:
@@ -255,6 +259,8 @@ def _fence(file: _File, info: str, lines: list[str], line: int, column: int) -> 
         at = Location(file.path, number, file.lines[number - 1].index("{{#") + 1)
         if found[1] == BLANK_DIRECTIVE:
             blanks += _blank(file, found[2] or "", at)
+        elif found[1] == HIDE_DIRECTIVE:
+            hides += _hide(file, found[2] or "", at)
         else:
             sources.append(Directive(found[1], (found[2] or "").strip(), at))
     _check_source(file, code, sources)
@@ -264,6 +270,7 @@ def _fence(file: _File, info: str, lines: list[str], line: int, column: int) -> 
         code="" if sources else "\n".join(code),
         source=sources[0] if sources else None,
         blanks=tuple(blanks),
+        hides=tuple(hides),
         at=Location(file.path, line, column),
     )
 
@@ -290,6 +297,17 @@ def _blank(file: _File, argument: str, at: Location) -> list[Blank]:
     which = match["which"]
     occurrence = None if which is None else 0 if which == "all" else int(which)
     return [Blank(int(match["number"]), occurrence, match["text"].strip(), at)]
+
+
+def _hide(file: _File, argument: str, at: Location) -> list[Hide]:
+    first, _, last = argument.partition(_TO)
+    if not first.strip() or (_TO in argument and not last.strip()):
+        hint = (
+            "Write {{#hide text of a line}}, or {{#hide text of the first ... text of the last}}."
+        )
+        file.problem(at.line, at.column, "hide-syntax", f"`{argument}` names no lines", hint)
+        return []
+    return [Hide(first.strip(), last.strip() or first.strip(), at)]
 
 
 # --- one note ----------------------------------------------------------------

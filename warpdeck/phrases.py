@@ -29,8 +29,16 @@ _ENGLISH: Mapping[str, str] = {
     "mutants": "{killed} of {total} slips made on purpose were caught",
     "proof-bug": "Broken on purpose; what it does was seen on {gpu}",
     "proof-output": "Printed on {gpu}",
+    "host": "Ran on {where}: {tools}; passed its own check",
+    "host-sanitizers": "; no report by {tools}",
+    "host-bug": "Broken on purpose; what it does was seen on {where}: {tools}",
+    "host-output": "Printed on {where}: {tools}",
+    "ranks": "{count} ranks",
+    "comma": ", ",
     "unverified": "Unverified: this code has not run as it stands here",
     "sketch": "Sketch: an illustration that was not run",
+    "changed": "Marked: changed from “{step}”",
+    "hidden": "⋯ lines left out: {count}",
     "ladder-chart": "{kernel}, {shape}: share of the limit ({limit})",
     "retired": "This note has left the deck ({id}). Your reviews are kept; suspend or delete it.",
 }
@@ -58,15 +66,23 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "mutants": "故意改错 {total} 处，查出 {killed} 处",
         "proof-bug": "故意写错；现象在 {gpu} 上实测所见",
         "proof-output": "在 {gpu} 上实际打印",
+        "host": "已在 {where} 上运行：{tools}；自带校验通过",
+        "host-sanitizers": "；{tools} 无报告",
+        "host-bug": "故意写错；现象在 {where} 上实测所见：{tools}",
+        "host-output": "在 {where} 上实际打印：{tools}",
+        "ranks": "{count} 个进程",
+        "comma": "、",
         "unverified": "未验证：此处的代码尚未实际运行过",
         "sketch": "示意代码，未经运行",
+        "changed": "标记处：与“{step}”相比有改动",
+        "hidden": "⋯ 省略 {count} 行",
         "ladder-chart": "{kernel}，{shape}：达上限（{limit}）的比例",
         "retired": "本条已退出牌组（{id}）。复习记录保留，可暂停或删除。",
     },
 }
 
 
-def phrase(key: str, language: str, **values: str) -> str:
+def phrase(key: str, language: str, **values: str | int) -> str:
     """Return the words for `key` in `language`, `values` filled in."""
     words = _WORDS.get(language) or _WORDS.get(language.split("-")[0]) or _ENGLISH
     return words[key].format(**values)

@@ -7,9 +7,11 @@ Markdown or where receipts are stored.
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 
 from warpdeck import ankitext, mutation
-from warpdeck.model import Case, Kernel, StepSpec
+from warpdeck.host_code import HostProof
+from warpdeck.model import Case, Kernel, ProgramReceipt, StepSpec
 from warpdeck.phrases import phrase
 from warpdeck.resolve import (
     UNVERIFIED,
@@ -32,12 +34,16 @@ def proof_line(code: Code, language: str) -> str:
         return ""
     if proof is None or proof.receipt is None:
         return f'<div class="wd-proof wd-unverified">{phrase("unverified", language)}</div>'
+    if isinstance(proof, HostProof):
+        text = ankitext.plain(_host_line(proof.receipt, code.origin, language), cloze=True)
+        return f'<div class="wd-proof">{text}</div>'
     key = {"bug": "proof-bug", "output": "proof-output"}.get(code.origin, "proof")
     lines = [phrase(key, language, gpu=proof.receipt.gpu)]
+    figure = ""
     if proof.version and proof.step:
         case = shown_case(proof.version, proof.kernel.shape)
         if case:
-            lines.append(_measured(case, proof.kernel, proof.step, language))
+            figure = _measured(case, proof.kernel, proof.step, language)
         passed = [tool for tool, result in proof.version.sanitizers if result == "pass"]
         if passed:
             lines.append(phrase("sanitizers", language, tools=" ".join(passed)))
@@ -46,7 +52,36 @@ def proof_line(code: Code, language: str) -> str:
             lines.append(phrase("mutants", language, killed=str(killed), total=str(total)))
     # It may stand in a cloze field, where the braces of a label would open a blank.
     text = "<br>".join(ankitext.plain(line, cloze=True) for line in lines)
+    if figure:
+        text = f'<div class="wd-measured">{ankitext.plain(figure, cloze=True)}</div>{text}'
     return f'<div class="wd-proof">{text}</div>'
+
+
+def _host_line(receipt: ProgramReceipt, origin: str, language: str) -> str:
+    """Return where a host program ran, made by what, and what checked it.
+
+    Of the machine only a GPU is named: which CPU it was changes nothing that a card shows.
+    """
+    key = {"bug": "host-bug", "output": "host-output"}.get(origin, "host")
+    where = receipt.gpu or "CPU"
+    ranks = (phrase("ranks", language, count=str(receipt.ranks)),) if receipt.ranks else ()
+    comma = phrase("comma", language)
+    tools = comma.join((*_tools(receipt), *ranks))
+    line = phrase(key, language, where=where, tools=tools)
+    if key == "host" and receipt.sanitizers:
+        names = comma.join(_SANITIZERS[name] for name in receipt.sanitizers)
+        line += phrase("host-sanitizers", language, tools=names)
+    return line
+
+
+_SANITIZERS = {"asan": "ASan", "ubsan": "UBSan", "tsan": "TSan"}
+
+
+def _tools(receipt: ProgramReceipt) -> Iterator[str]:
+    for tool, version in receipt.tools:
+        short = ".".join(version.split("+")[0].split(".")[:2])
+        flags = receipt.flags if tool == "g++" else ()
+        yield " ".join((tool, short, *flags))
 
 
 def ladder_chart(proof: Proof, resolver: Resolver, language: str) -> str:
@@ -58,11 +93,12 @@ def ladder_chart(proof: Proof, resolver: Resolver, language: str) -> str:
     for step, case in resolver.ladder(kernel, proof.step):
         ratio = case.ratio_to_limit or 0.0
         now = " wd-now" if step == proof.step else ""
+        label = html.escape(step_label(step, language))
+        figures = f"{in_percent(ratio)} · {in_rate(case.gb_per_s or 0)}"
         bars.append(
-            f'<div class="wd-step{now}"><span>{html.escape(step_label(step, language))}</span>'
-            f'<span class="wd-step-bar"><i style="width:{min(ratio, 1) * 100:.0f}%"></i></span>'
-            f'<span class="wd-step-value">{in_percent(ratio)} · {in_rate(case.gb_per_s or 0)}'
-            "</span></div>"
+            f'<div class="wd-step{now}"><span>{label}</span>'
+            f'<span class="wd-step-value">{figures}</span><span class="wd-step-bar">'
+            f'<i style="width:{min(ratio, 1) * 100:.0f}%"></i></span></div>'
         )
     if not bars:
         return ""

@@ -13,16 +13,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from warpdeck import mutation
+from warpdeck import jsonfile, mutation
 from warpdeck.atomic import write_bytes
-from warpdeck.files import UNSHOWABLE, read_text
+from warpdeck.files import UNSHOWABLE
 from warpdeck.model import (
     Bug,
     Case,
@@ -39,8 +36,7 @@ from warpdeck.model import (
 SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
 """The tools of compute-sanitizer that every version must pass."""
 
-_WIDTH = 240
-"""Most columns of a line of the file: enough for a timed case."""
+_SCHEMA = "receipt"
 
 
 def source_sha256(root: Path, kernel: Kernel) -> str:
@@ -159,10 +155,12 @@ def write(root: Path, kernel: Kernel, document: Mapping[str, Any]) -> Path:
     """
     path = path_of(root, kernel, str(document["gpu"]))
     shown = path.relative_to(root).as_posix()
-    problems = _check(dict(document), shown, kernel) or _gaps(root, kernel, parse(document))
+    problems = jsonfile.check(dict(document), shown, _SCHEMA, partial(_broken, kernel)) or _gaps(
+        root, kernel, parse(document)
+    )
     if problems:
         raise WarpdeckError(*problems)
-    write_bytes(path, dump(document))
+    write_bytes(path, jsonfile.dump(document))
     return path
 
 
@@ -172,72 +170,19 @@ def document(root: Path, kernel: Kernel, gpu: str) -> dict[str, Any]:
     return data
 
 
-def dump(document: Mapping[str, Any]) -> bytes:
-    """Return `document` as JSON, a case a line, so that a diff shows what has changed."""
-    return (_lines(document, "") + "\n").encode()
-
-
-def _lines(value: Any, indent: str) -> str:
-    flat = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if len(flat) + len(indent) <= _WIDTH or not isinstance(value, (Mapping, list, tuple)):
-        return flat
-    inner = indent + " "
-    if isinstance(value, Mapping):
-        parts = [
-            f"{json.dumps(key, ensure_ascii=False)}: {_lines(item, inner)}"
-            for key, item in value.items()
-        ]
-        opened, closed = "{}"
-    else:
-        parts = [_lines(item, inner) for item in value]
-        opened, closed = "[]"
-    return f"{opened}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closed}"
-
-
 def _read(path: Path, shown: str, kernel: Kernel) -> tuple[Receipt | None, list[Problem]]:
-    text, problems = read_text(path, shown)
-    if problems:
-        return None, problems
-    try:
-        document = json.loads(text, parse_constant=_no_number)
-        json.dumps(document, ensure_ascii=False).encode()  # half a character is a ValueError
-    except json.JSONDecodeError as error:
-        at = Location(shown, error.lineno, error.colno)
-        return None, [_broken(at, f"this is not JSON: {error.msg}", kernel)]
-    except (ValueError, RecursionError) as error:
-        return None, [_broken(Location(shown), f"this is not JSON: {error}", kernel)]
-    if problems := _check(document, shown, kernel):
-        return None, problems
-    return parse(document), []
+    document, problems = jsonfile.load(path, shown, _SCHEMA, partial(_broken, kernel))
+    return (parse(document) if document else None), problems
 
 
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number")
-
-
-def _check(document: Any, shown: str, kernel: Kernel) -> list[Problem]:
-    errors = list(_validator().iter_errors(document))
-    if not errors:
-        return []
-    first = min(errors, key=lambda error: list(map(str, error.absolute_path)))
-    where = ".".join(map(str, first.absolute_path)) or "the file"
-    return [_broken(Location(shown), f"{where}: {first.message[:120]}", kernel)]
-
-
-@lru_cache
-def _validator() -> Draft202012Validator:
-    text = (files("warpdeck") / "schemas" / "receipt.schema.json").read_text("utf-8")
-    return Draft202012Validator(json.loads(text))
-
-
-def _broken(at: Location, message: str, kernel: Kernel) -> Problem:
+def _broken(kernel: Kernel, at: Location, message: str) -> Problem:
     hint = f"Restore the file from git, or delete it and run `{mend(kernel)}` on a GPU."
     return Problem(at, "broken-receipt", f"not a whole receipt: {message}", hint)
 
 
 def _gaps(root: Path, kernel: Kernel, receipt: Receipt) -> list[Problem]:
     path = path_of(root, kernel, receipt.gpu).relative_to(root).as_posix()
-    return [_broken(Location(path), gap, kernel) for gap in gaps(kernel, receipt)]
+    return [_broken(kernel, Location(path), gap) for gap in gaps(kernel, receipt)]
 
 
 def gaps(kernel: Kernel, receipt: Receipt) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from markdown import Markdown
 
-from warpdeck import ankitext, figures, highlight, markup, note_types, sanitize
+from warpdeck import ankitext, figures, highlight, lines, markup, note_types, sanitize
 from warpdeck.ledger import guid
 from warpdeck.model import (
     Blank,
@@ -30,8 +30,8 @@ from warpdeck.model import (
 )
 from warpdeck.parse import FENCE_LANGUAGE
 from warpdeck.phrases import phrase
-from warpdeck.proof import ladder_chart, proof_line
-from warpdeck.resolve import Code, Resolver
+from warpdeck.proof import ladder_chart, proof_line, step_label
+from warpdeck.resolve import Code, Proof, Resolver
 from warpdeck.snippets import SnippetError, did_you_mean
 from warpdeck.source import Source
 
@@ -52,6 +52,9 @@ _INNERMOST_BLANK = re.compile(
     r"\{\{c\d+::((?:(?!\{\{|\}\}|::).)*)(?:::(?:(?!\{\{|\}\}).)*)?\}\}", re.DOTALL
 )
 _BLOCK_TAG = re.compile(r"</?(?:p|br|div|li|[uo]l|t[dhr]|table|h\d|blockquote|hr|pre)\b[^>]*>")
+_TABLE = re.compile(r"<(/?)table\b[^>]*>")
+# The corner above row headings; a screen reader would announce a heading without words.
+_EMPTY_HEADER = re.compile(r"<th\b([^>]*)></th>")
 # The title that Markdown gives to a callout whose author gave none.
 _CALLOUT_TITLE = re.compile(
     f'(<p class="admonition-title">)({"|".join(markup.CALLOUTS)})(</p>)', re.IGNORECASE
@@ -71,6 +74,7 @@ class Renderer:
         self._markdown = _markdown()
         self._figures: dict[str, tuple[str, list[Problem]]] = {}
         self._types = note_types.note_types(source.project.name)
+        self._topics = {topic.name: topic for topic in source.topics}
 
     def render(self, note: Note) -> tuple[RenderedNote, list[Problem]]:
         """Return `note` as fields of its note type, and what would be lost in it."""
@@ -103,8 +107,8 @@ class Renderer:
             "Extra": line,
             "Reverse": line if both_ways else "",
             "Kind": phrase(kind, language),
+            **self.place(topic, language),
             "Note ID": note_id,
-            "Language": _HTML_LANGUAGES.get(language, language),
         }
         return RenderedNote(
             guid=guid(self._project.name, note_id, language),
@@ -120,6 +124,15 @@ class Renderer:
             at=Location("source/notes.lock"),
             retired=True,
         )
+
+    def place(self, topic: str, language: str) -> dict[str, str]:
+        """Return the fields that say where a note belongs; a topic may be gone by now."""
+        known = self._topics.get(topic)
+        return {
+            "Topic": html.escape(known.title(language), quote=False) if known else "",
+            "Colour": str(known.colour) if known else "",
+            "Language": _HTML_LANGUAGES.get(language, language),
+        }
 
     def ordered(self, type_name: str, fields: Mapping[str, str]) -> tuple[str, ...]:
         """Return `fields` in the note type's order, in NFC, the missing ones empty."""
@@ -178,12 +191,18 @@ def _fences_apart(paragraph: re.Match[str]) -> str:
     )
 
 
+def _scrolling(table: re.Match[str]) -> str:
+    """Return a tag of a table with the box around it in which a wide table scrolls."""
+    return f"{table[0]}</div>" if table[1] else f'<div class="wd-table" tabindex="0">{table[0]}'
+
+
 class _Page:
     """One note while it is being rendered."""
 
     def __init__(self, note: Note, renderer: Renderer) -> None:
         self.note, self.renderer = note, renderer
         self.cloze = note.kind is Kind.CLOZE
+        self.ladder = note.kind is Kind.LADDER
         self.problems: list[Problem] = []
         self.asks = note.kind in (Kind.BUG, Kind.OUTPUT)
 
@@ -202,8 +221,8 @@ class _Page:
             "Kind": phrase(note.kind.value, note.language),
             "Level": str(note.level or ""),
             "Sources": self.sources(),
+            **self.renderer.place(note.topic, note.language),
             "Note ID": note.id,
-            "Language": _HTML_LANGUAGES.get(note.language, note.language),
         }
         project = self.renderer._project.name
         return RenderedNote(
@@ -238,7 +257,7 @@ class _Page:
         if note.kind is Kind.TYPE:
             expected = ankitext.plain(_words(front))
             return {"Question": heading, "Expected": expected, "Answer": line + back}
-        chart = self.chart() if note.kind is Kind.LADDER else ""
+        chart = self.chart() if self.ladder else ""
         return {"Question": heading, "Context": front, "Answer": line + back + chart}
 
     def check_blanks(self, body: Mapping[str, str]) -> None:
@@ -316,7 +335,8 @@ class _Page:
         self.problems += sanitize.losses(raw, clean, source)
         if self.cloze:
             self.problems += sanitize.crossing(clean, source)
-        return self.guarded(_BLOCK_TOKEN.sub(self.unwrapped, clean))
+        done = self.guarded(_BLOCK_TOKEN.sub(self.unwrapped, clean))
+        return _TABLE.sub(_scrolling, _EMPTY_HEADER.sub(r"<td\1></td>", done))
 
     def titled(self, raw: str) -> str:
         """Return Markdown's HTML with the titles of callouts in the note's language."""
@@ -405,10 +425,40 @@ class _Page:
             self.problems.append(Problem(fence.blanks[0].at, "blank-place", message, hint))
             return ""
         hidden = self.hidden(code.text, fence)
-        shown = highlight.to_html(code.text, fence.language, hidden, cloze=self.cloze)
+        marked, legend = self.marked(code, fence, hidden)
+        shown = highlight.to_html(code.text, fence.language, hidden, marked, cloze=self.cloze)
         proof = proof_line(code, self.note.language) if proofs else ""
-        # A newline right after <pre> would be dropped by HTML; <code> keeps it.
-        return f'<div class="wd-code"><pre><code>{shown}</code></pre>{proof}</div>'
+        # A newline right after <pre> would be dropped by HTML; <code> keeps it. It scrolls by
+        # itself, and tabindex lets a keyboard do that.
+        block = f'<pre tabindex="0"><code>{shown}</code></pre>'
+        return f'<div class="wd-code">{block}{legend}{proof}</div>'
+
+    def marked(
+        self, code: Code, fence: Fence, hidden: tuple[highlight.Hidden, ...]
+    ) -> tuple[tuple[highlight.Marked, ...], str]:
+        """Return the lines to leave out or to show as new, and the legend of the latter."""
+        language = self.note.language
+        try:
+            gone = tuple(
+                highlight.Marked(found, "wd-gone", phrase("hidden", language, count=found.count))
+                for found in lines.hidden(code.text, fence.hides)
+            )
+            highlight.check_marks(hidden, gone)
+        except SnippetError as error:
+            self.problems.append(error.at(fence.hides[0].at))
+            return (), ""
+        before = self.renderer._resolver.step_before(code) if self.ladder else None
+        if before is None:
+            return gone, ""
+        step, old = before
+        new = tuple(
+            highlight.Marked(found, "wd-new")
+            for found in lines.changed(old, code.text)
+            if not any(found.start < g.lines.end and g.lines.start < found.end for g in gone)
+        )
+        legend = html.escape(phrase("changed", language, step=step_label(step, language)))
+        marks = sorted((*gone, *new), key=lambda mark: mark.lines.start)
+        return tuple(marks), f'<div class="wd-legend">{legend}</div>' if new else ""
 
     def hidden(self, code: str, fence: Fence) -> tuple[highlight.Hidden, ...]:
         """Return the places of the fence's blanks, a problem for each that has none."""
@@ -436,7 +486,7 @@ class _Page:
             code = self.code(fence)
             if code is None:
                 return ""  # why it cannot be had was said where its directive or kernel.yml stands
-            if code.proof and code.proof.step:
+            if isinstance(code.proof, Proof) and code.proof.step:
                 return ladder_chart(code.proof, self.renderer._resolver, self.note.language)
         hint = "Include the code of a step: {{#include kernel.cu:anchor}}."
         problem = Problem(self.note.at, "ladder", "this .ladder note shows no step", hint)

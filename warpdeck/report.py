@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from warpdeck.lint import count_words
-from warpdeck.model import Kernel, Kind, Note, Receipt, Topic
+from warpdeck.model import (
+    HostOperation,
+    Kernel,
+    Kind,
+    Note,
+    ProgramReceipt,
+    ProgramSpec,
+    Receipt,
+    Topic,
+)
 from warpdeck.source import Source
 
 
@@ -48,18 +57,39 @@ class KernelCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramCount:
+    """One host program and its receipt."""
+
+    operation: str
+    program: str
+    bugs: int
+    receipt: str
+    """`fresh`, or `missing or stale`."""
+    tools: str
+    """What compiled, launched and served it, with versions."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that `report` shows."""
 
     topics: tuple[TopicCount, ...]
     kernels: tuple[KernelCount, ...]
+    programs: tuple[ProgramCount, ...]
     untranslated: tuple[str, ...]
     uncited: tuple[str, ...]
     """References that no note cites."""
 
 
-def make(source: Source, kernels: Sequence[Kernel], fresh: Sequence[Receipt]) -> Report:
-    """Return the report of a project; `fresh` are the receipts that match the code."""
+def make(
+    source: Source,
+    kernels: Sequence[Kernel],
+    fresh: Sequence[Receipt],
+    operations: Sequence[HostOperation] = (),
+    ran: Sequence[ProgramReceipt] = (),
+) -> Report:
+    """Return the report of a project; `fresh` and `ran` are the receipts that match the code."""
+    proofs = {(receipt.operation, receipt.program): receipt for receipt in ran}
     receipts = {receipt.kernel: receipt for receipt in fresh}
     cited = {citation.key for note in source.notes for citation in note.citations}
     return Report(
@@ -69,6 +99,11 @@ def make(source: Source, kernels: Sequence[Kernel], fresh: Sequence[Receipt]) ->
             for language, deck in topic.decks
         ),
         kernels=tuple(_kernel(kernel, receipts.get(kernel.name)) for kernel in kernels),
+        programs=tuple(
+            _program(operation, program, proofs.get((operation.name, program.id)))
+            for operation in operations
+            for program in operation.programs
+        ),
         untranslated=_untranslated(source),
         uncited=tuple(r.key for r in source.references if r.key not in cited),
     )
@@ -103,6 +138,16 @@ def as_data(report: Report) -> dict[str, Any]:
                 "ratio_to_limit": k.ratio_to_limit,
             }
             for k in report.kernels
+        ],
+        "programs": [
+            {
+                "kernel": p.operation,
+                "program": p.program,
+                "bugs": p.bugs,
+                "receipt": p.receipt,
+                "tools": p.tools,
+            }
+            for p in report.programs
         ],
         "untranslated": list(report.untranslated),
         "uncited": list(report.uncited),
@@ -143,6 +188,18 @@ def _kernel(kernel: Kernel, receipt: Receipt | None) -> KernelCount:
         gpu=receipt.gpu if receipt else "",
         best=best,
         ratio_to_limit=ratio,
+    )
+
+
+def _program(
+    operation: HostOperation, program: ProgramSpec, receipt: ProgramReceipt | None
+) -> ProgramCount:
+    return ProgramCount(
+        operation=operation.name,
+        program=program.id,
+        bugs=sum(bug.version == program.id for bug in operation.bugs),
+        receipt="fresh" if receipt else "missing or stale",
+        tools=", ".join(" ".join(tool) for tool in receipt.tools) if receipt else "",
     )
 
 

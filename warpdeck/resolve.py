@@ -8,19 +8,22 @@ lint.py turns into a Problem.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from warpdeck import snippets
 from warpdeck.files import read_text
+from warpdeck.host_code import UNMEASURED, HostCode, HostProof
 from warpdeck.model import (
     BugSpec,
     Case,
     Directive,
+    HostOperation,
     Kernel,
     OutputSpec,
+    ProgramReceipt,
     Receipt,
     Snippet,
     StepSpec,
@@ -32,6 +35,8 @@ CODE_DIRECTIVES = ("include", "bug", "fix", "output")
 """Directives that fill a fence."""
 FIGURE_DIRECTIVES = ("seen", "time", "rate", "ratio", "speedup")
 """Directives that fill in a figure in prose."""
+
+_HOST_DIRECTIVES = ("bug", "fix", "output")
 
 HARNESS = "harness"
 """The folder of kernels/ that every kernel's hash covers."""
@@ -65,7 +70,7 @@ class Code:
     text: str
     origin: str
     """include, bug, fix, output, UNVERIFIED, or what the author wrote there: literal, sketch."""
-    proof: Proof | None
+    proof: Proof | HostProof | None
     """None for files that belong to no kernel.yml."""
 
 
@@ -78,9 +83,11 @@ class Resolver:
         kernels: Mapping[str, Kernel],
         receipts: Mapping[str, Receipt],
         *,
+        operations: Iterable[HostOperation] = (),
+        program_receipts: Iterable[ProgramReceipt] = (),
         strict: bool = False,
     ) -> None:
-        """Take the kernels by name, and of their receipts the fresh ones alone.
+        """Take the kernels by name, the host operations, and of their receipts the fresh ones.
 
         `strict` refuses code that no receipt can cover.
         """
@@ -89,6 +96,7 @@ class Resolver:
         self._kernels = MappingProxyType(dict(kernels))
         self._receipts = MappingProxyType(dict(receipts))
         self._texts: dict[str, str] = {}
+        self._host = HostCode(operations, program_receipts, self._text)
 
     def code(self, directive: Directive) -> Code:
         """Return what a fence's directive stands for.
@@ -98,6 +106,10 @@ class Resolver:
         """
         if directive.name == "include":
             return self._include(directive.argument)
+        if (named := self._of_host(directive.argument)) and directive.name in _HOST_DIRECTIVES:
+            look_up = {"bug": self._host.bug, "fix": self._host.fix, "output": self._host.output}
+            text, proof = look_up[directive.name](*named)
+            return Code(text, directive.name, proof)
         if directive.name in ("bug", "fix"):
             kernel, bug = self._bug(directive.argument)
             text = self._broken(kernel, bug) if directive.name == "bug" else _fix(bug)
@@ -160,9 +172,13 @@ class Resolver:
     def kernel(self, name: str) -> Kernel:
         """Return the kernel `name`; raises SnippetError where there is none."""
         if name not in self._kernels:
+            if name in self._host.names():
+                message = f"{name} is of host programs, which are not timed"
+                raise SnippetError("not-timed", message, "Let a program print the figure.")
             if name in {path.parent.name for path in self._folder.glob("*/kernel.yml")}:
                 raise _broken(name)
-            hint = did_you_mean(name, self._kernels) or "Kernels are the folders of kernels/."
+            known = (*self._kernels, *self._host.names())
+            hint = did_you_mean(name, known) or "Kernels are the folders of kernels/."
             raise SnippetError("unknown-kernel", f"there is no kernel '{name}'", hint)
         return self._kernels[name]
 
@@ -174,6 +190,20 @@ class Resolver:
             return ()
         return tuple((step, self._case(kernel, step.name, kernel.shape)) for step in steps)
 
+    def step_before(self, code: Code) -> tuple[StepSpec, str] | None:
+        """Return the step that `code`, a step of a ladder, improves on, and its code.
+
+        None for the first step, and after the limit, which no step improves on.
+        """
+        if not isinstance(code.proof, Proof) or code.proof.step is None:
+            return None
+        kernel = code.proof.kernel
+        index = kernel.steps.index(code.proof.step)
+        if index == 0 or kernel.steps[index - 1].name == kernel.limit:
+            return None
+        before = kernel.steps[index - 1]
+        return before, self.snippet(f"{kernel.name}/{kernel.file}:{before.anchor}").code
+
     def _text(self, path: str) -> str:
         if path not in self._texts:
             if not _inside(self._folder / path, self._folder):
@@ -181,7 +211,9 @@ class Resolver:
             text, problems = read_text(self._folder / path, f"kernels/{path}")
             if problems:
                 names = [
-                    p.relative_to(self._folder).as_posix() for p in self._folder.glob("*/*.c*")
+                    p.relative_to(self._folder).as_posix()
+                    for suffix in ("c*", "py")
+                    for p in self._folder.glob(f"*/*.{suffix}")
                 ]
                 problem = problems[0]
                 hint = did_you_mean(path, names) if problem.rule == "missing-file" else problem.hint
@@ -198,6 +230,12 @@ class Resolver:
         folder, _, file = snippet.path.partition("/")
         if folder == HARNESS:  # every receipt's hash covers it
             return Code(snippet.code, "include", None)
+        if folder in self._host.names():
+            host = self._host.included(folder, file)
+            if host is None:
+                self._refuse_unverified(snippet.path, None)
+            # Python's own style leaves empty lines between a function and the anchor's end.
+            return Code(snippet.code.strip("\n"), "include" if host else UNVERIFIED, host)
         kernel = self._kernels.get(folder)
         if kernel is None or not _is_covered(kernel, file):
             self._refuse_unverified(snippet.path, kernel)
@@ -209,11 +247,18 @@ class Resolver:
         version = _version(receipt, step.name) if receipt and step else None
         return Code(snippet.code, "include", Proof(kernel, receipt, version, step))
 
+    def _of_host(self, argument: str) -> tuple[str, str] | None:
+        """Return the operation and the name in a directive's argument, if of host programs."""
+        match = _NAMED.fullmatch(argument)
+        named = match is not None and match["kernel"] in self._host.names()
+        return (match["kernel"], match["name"]) if match and named else None
+
     def _refuse_unverified(self, path: str, kernel: Kernel | None) -> None:
         folder = path.split("/")[0]
         if not self._strict:
             return
-        if kernel is None and (self._folder / folder / "kernel.yml").exists():
+        known = kernel is not None or folder in self._host.names()
+        if not known and (self._folder / folder / "kernel.yml").exists():
             raise _broken(folder)
         raise SnippetError(
             "unverified-file",
@@ -250,6 +295,8 @@ class Resolver:
         return Code(text, "output", Proof(kernel, receipt))
 
     def _seen(self, argument: str) -> str:
+        if named := self._of_host(argument):
+            return self._host.seen(*named)
         kernel, spec = self._bug(argument)
         receipt = self._receipts.get(kernel.name)
         bug = next((b for b in receipt.bugs if b.id == spec.id), None) if receipt else None
@@ -278,10 +325,6 @@ class Resolver:
             size = "x".join(map(str, shape))
             raise _not_in_receipt(kernel, f"time of '{name}' at {size}")
         return case
-
-
-UNMEASURED = "?"
-"""Stands where a figure would, on the unverified cards of a build with --allow-stale."""
 
 
 def shown_case(version: Version, shape: tuple[int, ...]) -> Case | None:

@@ -126,6 +126,20 @@ def line_numbers(text: str, anchor: str) -> tuple[int, int]:
     return first + 2, last
 
 
+def anchored_lines(text: str) -> list[tuple[int, str]]:
+    """Return number (from 1) and text of each line inside an anchor, marker lines left out."""
+    opened: set[str] = set()
+    inside = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if match := _ANCHOR.search(line):
+            opened.add(match[1])
+        elif match := _ANCHOR_END.search(line):
+            opened.discard(match[1])
+        elif opened:
+            inside.append((number, line))
+    return inside
+
+
 def without_markers(text: str) -> str:
     """Return the whole file's text, all marker lines dropped."""
     kept = [line for line in _lines(text) if not (_ANCHOR.search(line) or _ANCHOR_END.search(line))]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warpdeck import yamlfile
-from warpdeck.model import Location, Note, Problem, Project, Reference, Topic
+from warpdeck.model import COLOURS, Location, Note, Problem, Project, Reference, Topic
 from warpdeck.parse import HIDES_NOTES, parse_file
 from warpdeck.snippets import did_you_mean
 
@@ -141,5 +141,6 @@ def _topic(folder: Path, project: Project | None) -> tuple[Topic | None, list[Pr
         decks=tuple(found.data["deck"].items()),
         order=found.data["order"],
         description=tuple(found.data.get("description", {}).items()),
+        colour=found.data.get("colour", (found.data["order"] - 1) % COLOURS + 1),
     )
     return topic, problems

@@ -6,15 +6,23 @@ it. Must not know arguments, printing, the ledger's rules or genanki.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from warpdeck import kernels, receipts
+from warpdeck import kernels, program_receipts, programs, receipts
 from warpdeck.commands import COMMANDS
 from warpdeck.files import read_text
 from warpdeck.lint import lint
-from warpdeck.model import Kernel, Location, Problem, Receipt, RenderedNote
+from warpdeck.model import (
+    HostOperation,
+    Kernel,
+    Location,
+    Problem,
+    ProgramReceipt,
+    Receipt,
+    RenderedNote,
+)
 from warpdeck.progress import Reporter
 from warpdeck.render import Renderer
 from warpdeck.resolve import BROKEN_KERNEL, Resolver
@@ -30,6 +38,9 @@ class Workspace:
     source: Source
     kernels: tuple[Kernel, ...]
     receipts: tuple[Receipt, ...]
+    """The fresh ones."""
+    operations: tuple[HostOperation, ...]
+    program_receipts: tuple[ProgramReceipt, ...]
     """The fresh ones."""
     renderer: Renderer
 
@@ -72,18 +83,46 @@ def read(root: Path, *, allow_stale: bool = False) -> tuple[Workspace | None, li
         if receipt:
             fresh[kernel.name] = receipt
         problems += [] if allow_stale else found
+    operations, found = programs.load_programs(root)
+    problems += found
+    ran, found = _program_receipts(root, operations)
+    problems += [] if allow_stale else found
     if source is None:
         return None, problems
     # `uv run build.py check` must mean one thing: no topic may bear a command's name.
     problems += lint(source, COMMANDS)
     by_name = {kernel.name: kernel for kernel in found_kernels}
-    resolver = Resolver(root, by_name, fresh, strict=not allow_stale)
+    resolver = Resolver(
+        root,
+        by_name,
+        fresh,
+        operations=operations,
+        program_receipts=ran,
+        strict=not allow_stale,
+    )
     renderer = Renderer(source, resolver, root)
-    return Workspace(root, source, found_kernels, tuple(fresh.values()), renderer), problems
+    workspace = Workspace(
+        root, source, found_kernels, tuple(fresh.values()), operations, tuple(ran), renderer
+    )
+    return workspace, problems
+
+
+def _program_receipts(
+    root: Path, operations: Iterable[HostOperation]
+) -> tuple[list[ProgramReceipt], list[Problem]]:
+    ran, problems = [], []
+    for operation in operations:
+        for program in operation.programs:
+            receipt, found = program_receipts.fresh(root, operation, program)
+            ran += [receipt] if receipt else []
+            problems += found
+        problems += program_receipts.orphans(root, operation)
+    return ran, problems
 
 
 def _anchors(root: Path) -> Iterator[Problem]:
-    for path in sorted((root / "kernels").glob("*/*.c*")):
+    kernels_folder = root / "kernels"
+    for path in sorted((*kernels_folder.glob("*/*.c*"), *kernels_folder.glob("*/*.py"))):
         shown = path.relative_to(root).as_posix()
         text, problems = read_text(path, shown)
         yield from problems or check_anchors(shown, text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -65,7 +65,11 @@ class Yaml:
         return self.positions[keys]
 
 
-def load(path: Path, shown: str, schema: str) -> tuple[Yaml | None, list[Problem]]:
+Schema = str | Callable[[Any], str]
+"""The name of a schema of warpdeck/schemas/, or what chooses it by the data."""
+
+
+def load(path: Path, shown: str, schema: Schema) -> tuple[Yaml | None, list[Problem]]:
     """Read `path` and check it against schemas/`schema`.schema.json.
 
     `shown` is the path for messages. Returns None for the data where there are problems.
@@ -76,7 +80,9 @@ def load(path: Path, shown: str, schema: str) -> tuple[Yaml | None, list[Problem
     return parse(text, shown, schema)
 
 
-def parse(text: str, shown: str, schema: str, line: int = 1) -> tuple[Yaml | None, list[Problem]]:
+def parse(
+    text: str, shown: str, schema: Schema, line: int = 1
+) -> tuple[Yaml | None, list[Problem]]:
     """Like `load`, for `text` that begins on line `line` of the file `shown`."""
     try:
         loader = _Loader(text)
@@ -104,7 +110,8 @@ def parse(text: str, shown: str, schema: str, line: int = 1) -> tuple[Yaml | Non
     except RecursionError:
         return None, [_too_deep(shown, line)]
     found = Yaml(data, positions)
-    for invalid in _validator(schema).iter_errors(data):
+    name = schema if isinstance(schema, str) else schema(data)
+    for invalid in _validator(name).iter_errors(data):
         problems += _invalid(invalid, found)
     problems = list(dict.fromkeys(problems))
     return (None if problems else found), problems
@@ -190,6 +197,9 @@ def _invalid(error: ValidationError, found: Yaml) -> list[Problem]:
     if "propertyNames" in error.absolute_schema_path:
         keys = (*keys, instance)
     name = ".".join(map(str, keys)) or "the file"
+    if error.validator == "not":  # a key of another form of the same file
+        what = f"'{name}' does not belong here"
+        return [Problem(found.at(*keys), "wrong-key", what, schema["description"])]
     # Schemas may say in their own words what a value is for: better than jsonschema's.
     hint = schema.get("description") or _expected(error, wanted)
     return [Problem(found.at(*keys), "bad-value", f"{name}: {_short(error.message)}", hint)]

@@ -27,5 +27,7 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     notes, rendering = found.render(topics, found.source.project.languages, reporter)
     problems += rendering
     if not problems:
-        print(f"ok: {counted(len(notes), 'note')}, {counted(len(found.kernels), 'kernel')}")
+        programs = sum(len(operation.programs) for operation in found.operations)
+        counts = [(len(notes), "note"), (len(found.kernels), "kernel"), (programs, "host program")]
+        print(f"ok: {', '.join(counted(*count) for count in counts)}")
     return problems

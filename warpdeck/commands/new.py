@@ -1,4 +1,4 @@
-"""`new`: begin a project, a topic, a note or a kernel.
+"""`new`: begin a project, a topic, a note, a kernel or a host program.
 
 Owns: the first lines of each. Existing text is never changed, only added to.
 """
@@ -54,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kernel = things.add_parser("kernel", help="a folder of kernels/ with a program that passes")
     kernel.add_argument("name", help="lower-case letters and digits")
     kernel.set_defaults(begin=_kernel)
+    program = things.add_parser("program", help="a folder of kernels/ with a host program")
+    program.add_argument("name", help="lower-case letters, digits and `-`")
+    program.add_argument("--python", action="store_true", help="in Python (default: C++)")
+    program.set_defaults(begin=_program)
 
 
 def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
@@ -128,12 +132,26 @@ def _kernel(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
     name = _checked(arguments.name)
     if "-" in name or name[0].isdigit():
         raise UsageError("a kernel's name is also a C++ name: a letter first, and no `-`")
+    return _operation(name, root, {f"{name}.cu": "kernel.cu", "kernel.yml": "kernel.yml"})
+
+
+def _program(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
+    name = _checked(arguments.name)
+    kind = "py" if arguments.python else "cpp"
+    # Were the template a .py file, it would be a module of ours.
+    template = "program.py.txt" if arguments.python else "program.cpp"
+    texts = {f"{name}.{kind}": template, "kernel.yml": f"program-{kind}.yml"}
+    return _operation(name, root, texts)
+
+
+def _operation(name: str, root: Path, texts: Mapping[str, str]) -> dict[Path, bytes]:
+    """Return the files of a new folder of kernels/; `texts` is file name → template."""
     folder = root / "kernels" / name
     _must_be_free(folder, root)
     templates = files("warpdeck") / "templates"
     return {
         folder / target: (templates / template).read_text("utf-8").replace("NAME", name).encode()
-        for target, template in ((f"{name}.cu", "kernel.cu"), ("kernel.yml", "kernel.yml"))
+        for target, template in texts.items()
     }
 
 

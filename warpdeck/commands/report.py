@@ -25,7 +25,9 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     found, problems = workspace.read(root, allow_stale=True)
     if found is None:
         return problems
-    made = report.make(found.source, found.kernels, found.receipts)
+    made = report.make(
+        found.source, found.kernels, found.receipts, found.operations, found.program_receipts
+    )
     if arguments.json:
         print(json.dumps(report.as_data(made), ensure_ascii=False, indent=2))
         return []
@@ -33,6 +35,8 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_topics(made))
     console.print(_kernels(made))
+    if made.programs:
+        console.print(_programs(made))
     for name, items in (("untranslated", made.untranslated), ("uncited", made.uncited)):
         if items:
             console.print(f"{name}: {', '.join(items)}", markup=False)
@@ -62,4 +66,14 @@ def _kernels(made: report.Report) -> Table:
         counts = (str(kernel.steps), str(kernel.bugs), str(kernel.outputs))
         ratio = in_percent(kernel.ratio_to_limit)
         table.add_row(kernel.kernel, kernel.receipt, kernel.gpu, *counts, kernel.best, ratio)
+    return table
+
+
+def _programs(made: report.Report) -> Table:
+    table = Table(title="Host programs", box=None, title_justify="left")
+    for column in ("kernel", "program", "receipt", "bugs", "made and run by"):
+        table.add_column(column)
+    for program in made.programs:
+        names = (program.operation, program.program, program.receipt)
+        table.add_row(*names, str(program.bugs), program.tools)
     return table

@@ -1,6 +1,6 @@
-"""`verify`: compile, run, check, sanitize and time kernels, and write their receipts.
+"""`verify`: compile, run, check, sanitize and time code, and write its receipts.
 
-Owns: its arguments and what it prints. Must not know how a kernel is verified. It needs none
+Owns: its arguments and what it prints. Must not know how code is verified. It needs none
 of the libraries that make cards, and so runs on a bare GPU machine.
 """
 
@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warpdeck.kernels import load_kernels
-from warpdeck.model import Kernel, Location, Problem
+from warpdeck.model import HostOperation, Kernel, Location, Problem, UsageError
+from warpdeck.programs import load_programs
 from warpdeck.snippets import did_you_mean
+from warpdeck.verify.host_run import run as verify_programs
 from warpdeck.verify.run import SECONDS
 from warpdeck.verify.run import run as verify_all
 
@@ -23,8 +25,17 @@ from warpdeck.verify.run import run as verify_all
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("kernels", nargs="*", metavar="kernel", help="folders of kernels/; all")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument(
+        "--compile-only", action="store_true", help="compile all kernels; needs nvcc but no GPU"
+    )
+    part.add_argument(
+        "--host", action="store_true", help="host programs alone (C++, MPI, Python); no GPU"
+    )
     parser.add_argument(
-        "--compile-only", action="store_true", help="compile everything; needs nvcc but no GPU"
+        "--recheck",
+        action="store_true",
+        help="with --host: run all again, write nothing, fail where a receipt says otherwise",
     )
     parser.add_argument("--refresh", action="store_true", help="verify again what has not changed")
     parser.add_argument(
@@ -32,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_shard,
         default=(1, 1),
         metavar="I/N",
-        help="the I-th of N shares of the kernels, for a CI matrix or an array job",
+        help="the I-th of N shares of kernels and programs, for a CI matrix or an array job",
     )
     parser.add_argument(
         "--arch", type=_arch, help="like sm_90; several with commas (default: this GPU's)"
@@ -49,25 +60,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     """Verify what `arguments` name, with a line of progress after each step on stderr."""
+    if arguments.recheck and not arguments.host:
+        raise UsageError("--recheck goes with --host")
     kernels, problems = load_kernels(root)
-    chosen, unknown = _choose(kernels, arguments.kernels, root)
-    problems = unknown + [p for p in problems if _concerns(p, arguments.kernels)]
+    operations, found = load_programs(root)
+    unknown = _unknown(arguments.kernels, root)
+    problems = unknown + [p for p in problems + found if _concerns(p, arguments.kernels)]
+    chosen = [k for k in kernels if _is_chosen(k.name, arguments.kernels) and not arguments.host]
     if chosen and not (root / "kernels" / "harness").is_dir():
         problems.append(_no_harness())
     if problems:
         return problems
+    programs = [o for o in operations if _is_chosen(o.name, arguments.kernels)]
     number, shares = arguments.shard
+    mine = slice(number - 1, None, shares)
+    return [
+        *(_programs(arguments, root, programs[mine]) if not arguments.compile_only else ()),
+        *(_kernels(arguments, root, chosen[mine]) if chosen[mine] else ()),
+    ]
+
+
+def _kernels(arguments: argparse.Namespace, root: Path, kernels: list[Kernel]) -> list[Problem]:
     result = verify_all(
         root,
-        chosen[number - 1 :: shares],
+        kernels,
         refresh=arguments.refresh,
         compile_only=arguments.compile_only,
         arch=arguments.arch,
         jobs=arguments.jobs,
         seconds=arguments.time_limit,
-        report=lambda line: print(line, file=sys.stderr, flush=True),
+        report=_say,
     )
     return list(result.problems)
+
+
+def _programs(
+    arguments: argparse.Namespace, root: Path, operations: list[HostOperation]
+) -> list[Problem]:
+    result = verify_programs(
+        root,
+        operations,
+        refresh=arguments.refresh,
+        recheck=arguments.recheck,
+        jobs=arguments.jobs,
+        seconds=arguments.time_limit,
+        report=_say,
+    )
+    return list(result.problems)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -99,11 +142,13 @@ def _arch(text: str) -> str:
     return text
 
 
-def _choose(
-    kernels: Sequence[Kernel], names: Sequence[str], root: Path
-) -> tuple[list[Kernel], list[Problem]]:
+def _is_chosen(name: str, names: Sequence[str]) -> bool:
+    return not names or name in names
+
+
+def _unknown(names: Sequence[str], root: Path) -> list[Problem]:
     folders = sorted(path.parent.name for path in (root / "kernels").glob("*/kernel.yml"))
-    unknown = [
+    return [
         Problem(
             Location("kernels"),
             "unknown-kernel",
@@ -113,7 +158,6 @@ def _choose(
         for name in names
         if name not in folders
     ]
-    return [kernel for kernel in kernels if not names or kernel.name in names], unknown
 
 
 def _no_harness() -> Problem:

@@ -1,7 +1,7 @@
 """Compile, run, sanitize, time and break kernels; write what was seen as receipts.
 
 The only package that starts other programs (nvcc, the kernels, compute-sanitizer). Must not
-know notes or HTML. `run.py` is its entry; commands/verify.py calls it.
+know notes or HTML. `run.py` and `host_run.py` are its entries; commands/verify.py calls them.
 
     process.py    a child process with a time limit
     toolchain.py  nvcc and the GPU: found, named, told what to compile
@@ -16,4 +16,10 @@ know notes or HTML. `run.py` is its entry; commands/verify.py calls it.
     profiler.py   ncu
     mutants.py    one kernel's mutants, all of the above → its receipt
     run.py        all kernels, on all GPUs
+
+    runners.py    g++, mpirun and Python: found, and how each runs a host program
+    gomp_tsan.c   what ThreadSanitizer must be told of OpenMP
+    cpu_reports.py  what the sanitizers of g++ and a failed check say, in one line
+    host.py       one host program → its receipt
+    host_run.py   all host programs
 """

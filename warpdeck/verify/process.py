@@ -51,10 +51,12 @@ class Ran:
         return next((line for line in reversed(lines) if line), "")[:300]
 
 
-def run(command: Sequence[str], seconds: float, cwd: Path) -> Ran:
+def run(
+    command: Sequence[str], seconds: float, cwd: Path, env: Mapping[str, str] | None = None
+) -> Ran:
     """Run `command` in `cwd`, at most `seconds` long; its whole process group ends with it.
 
-    Raises OSError where the program cannot be started.
+    `env` is added to our own environment. Raises OSError where the program cannot be started.
     """
     if _stopped.is_set():
         raise KeyboardInterrupt
@@ -62,7 +64,7 @@ def run(command: Sequence[str], seconds: float, cwd: Path) -> Ran:
         child = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **(_added.get() or {})},
+            env={**os.environ, **(_added.get() or {}), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
@@ -116,8 +118,25 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _kill(pid: int) -> None:
+    """End the group of `pid`, then what left it for a group of its own, as ranks of MPI do."""
+    members = _session(pid)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+    for member in members:
+        # Its number may be another's by now: only one that is still of the session is ended.
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(member) == pid:
+                os.kill(member, signal.SIGKILL)
+
+
+def _session(pid: int) -> list[int]:
+    """Return the processes of the session that `pid` leads, where the system lists them."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(int(folder.name)) == pid:
+                found.append(int(folder.name))
+    return found
 
 
 def _text(file: IO[bytes]) -> str:

@@ -133,6 +133,7 @@ def _verify(
     command = sanitizer.find()
     problems += [found for found in (gpu, tools, command) if isinstance(found, Problem)]
     if isinstance(gpus, Problem) or isinstance(tools, Problem) or isinstance(command, Problem):
+        report(f"not verified: {', '.join(kernel.name for kernel in todo)}")
         return VerifyResult(tuple(written), fresh, tuple(problems))
     share = max(1, jobs // len(gpus))
     setups = [one.Setup(root, tools, command, each, share, seconds, report) for each in gpus]
