@@ -254,7 +254,7 @@ def test_a_copy_that_is_wrong_unchanged_is_a_problem_and_the_receipt_stays(
 
 
 def test_a_file_that_cannot_be_copied_is_compiled_mutant_by_mutant(
-    project: Path, verified: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> batch.Batch:
         return batch.Batch(None, {}, "error: extern")

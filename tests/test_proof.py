@@ -35,7 +35,7 @@ def test_line_of_a_step(fresh: Resolver) -> None:
 
 def test_line_counts_the_mutants_that_are_not_equivalent(fresh: Resolver) -> None:
     code = fresh.code(directive("include demo.cu:index"))
-    assert code.proof and code.proof.version
+    assert isinstance(code.proof, Proof) and code.proof.version
     survivors = (
         Survivor("a:1:1:x", "x", "equivalent: y"),
         Survivor("a:1:2:x", "x", "undetected: y"),
