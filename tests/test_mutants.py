@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,34 @@ def test_a_file_that_cannot_be_copied_is_compiled_mutant_by_mutant(
     assert told(result) == ""
     tile = written(project)["tile"]
     assert (tile["made"], tile["by"]["compare"], tile["equivalent"]) == (20, 10, 0)
+
+
+def test_what_happens_only_among_others_is_no_kill(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, seen = bugs.wrong, set[tuple[str, ...]]()
+
+    def crowded(path: Path, version: str, seconds: float, *options: str) -> dict[str, str]:
+        found = whole(path, version, seconds, *options)
+        first = (str(path), *options) not in seen
+        seen.add((str(path), *options))
+        return {"memory": "out of memory"} if first and not found and "0" not in options else found
+
+    monkeypatch.setattr(bugs, "wrong", crowded)
+    result, _ = verify(project)
+    assert told(result) == ""
+    assert len(written(project)["tile"]["survivors"]) == 2
+
+
+def test_without_a_parser_the_rest_is_verified(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tree_sitter", None)
+    result, _ = verify(project)
+    assert "mutants need the package tree_sitter, which is not installed. Install it: " in (
+        told(result)
+    )
+    assert len(result.written) == 1
 
 
 def test_without_ncu_nothing_is_counted(tmp_path: Path) -> None:

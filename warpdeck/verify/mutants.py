@@ -203,7 +203,7 @@ def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> 
 
 
 def _compare(setup: Setup, trials: Sequence[Trial], limit: float) -> Caught:
-    """Compare at boundary shapes; one that hangs among others must hang alone too."""
+    """Compare at boundary shapes; what the others could have caused must happen alone too."""
 
     def compare(trial: Trial) -> str:
         built = trial.built
@@ -213,15 +213,15 @@ def _compare(setup: Setup, trials: Sequence[Trial], limit: float) -> Caught:
     kinds = setup.parallel(partial(compare, trial) for trial in trials)
     caught = dict(zip((trial.mutant.id for trial in trials), kinds, strict=True))
     for trial in trials:
-        if caught[trial.mutant.id] == "timeout":
+        if caught[trial.mutant.id] in ("timeout", "crash"):
             caught[trial.mutant.id] = compare(trial)
     return {name: kind for name, kind in caught.items() if kind}
 
 
 def _named(kind: str) -> str:
     """Return the detector for a kind of failure: what is no crash or hang was compared."""
-    other = {"time-limit": "timeout", "crash": "crash", "launch": "launch", "": ""}
-    return other.get(kind, "compare")
+    other = {"time-limit": "timeout", "crash": "crash", "memory": "crash", "launch": "launch"}
+    return other.get(kind, "compare") if kind else ""
 
 
 def _sanitize(setup: Setup, trials: Sequence[Trial]) -> Caught:
