@@ -151,6 +151,7 @@ int main(int argc, char** argv) {{
         for (int k = i; k + 2 <= argc; k++) argv[k] = argv[k + 2];
         switch (mutant) {{
 {cases}
+        default: return 2;
         }}
     }}
     return 2;
