@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "build": "build the decks into dist/ (the default command)",
     "check": "find every problem of source/ and kernels/ without building",
     "verify": "compile, run, sanitize and time kernels, and write their receipts",
+    "push": "build, and hand the decks to a running Anki",
     "release": "stamp the ledger for publishing",
     "report": "show counts, coverage and receipts",
     "new": "begin a project, a topic, a note or a kernel",
