@@ -262,6 +262,17 @@ class OutputSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SurvivorSpec:
+    """Why a mutant may survive every check (kernel.yml, `survivors`)."""
+
+    mutant: str
+    """Its id, `<anchor>:<line>:<column>:<operator>`."""
+    reason: str
+    """Begins with `equivalent: ` or `undetected: `."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
 class StepSpec:
     """One version of the ladder, in ladder order (kernel.yml, `steps`)."""
 
@@ -285,6 +296,11 @@ class Kernel:
     steps: tuple[StepSpec, ...]
     bugs: tuple[BugSpec, ...]
     outputs: tuple[OutputSpec, ...]
+    mutants: bool = False
+    """Whether a receipt must say what became of the mutants."""
+    survivors: tuple[SurvivorSpec, ...] = ()
+    large: tuple[int, ...] = ()
+    """A shape of more than 2^31 elements, for mutants that overflow an int; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +327,30 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Survivor:
+    """A mutant that no check caught."""
+
+    mutant: str
+    mutation: str
+    """What it changes: "`<` → `<=` in `if (row < M)`"."""
+    reason: str
+    """Why that is no fault of the checks, or why it has to be borne; empty: not argued yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutants:
+    """What became of a version's mutants: `made` is killed + equivalent + survivors."""
+
+    made: int
+    killed: int
+    by: tuple[tuple[str, int], ...]
+    """(detector, mutants that it was the first to catch) pairs."""
+    equivalent: int
+    """Those of which the compiler made the same code as of the original."""
+    survivors: tuple[Survivor, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """One verified version of a kernel."""
 
@@ -319,6 +359,7 @@ class Version:
     cases: tuple[Case, ...]
     sanitizers: tuple[tuple[str, str], ...]
     """(tool, `pass` or its message) pairs for memcheck, racecheck, initcheck, synccheck."""
+    mutants: Mutants | None = None
 
 
 @dataclass(frozen=True, slots=True)
