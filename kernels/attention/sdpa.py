@@ -36,9 +36,7 @@ step = F.scaled_dot_product_attention(q, k, v)
 full = F.scaled_dot_product_attention(
     prompt, k, v, is_causal=True
 )
-causal = F.scaled_dot_product_attention(
-    q, k, v, is_causal=True
-)
+causal = F.scaled_dot_product_attention(q, k, v, is_causal=True)
 # ANCHOR_END: decode
 
 keep = torch.tril(torch.ones(L, L, dtype=torch.bool))
