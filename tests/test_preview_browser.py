@@ -138,7 +138,7 @@ def test_from_a_disk_it_shows_the_first_card_and_asks_for_nothing_else(
 def test_axe_finds_nothing_in_the_pages(visit: Visit, site: Path, page: str) -> None:
     for width in (360, 1280):
         visit.page.set_viewport_size({"width": width, "height": 740})
-        visit.open(f"{site.as_uri()}/{page}")
+        visit.page.goto(f"{site.as_uri()}/{page}")
         assert violations(visit.page, "document", off=()) == []
 
 
@@ -202,6 +202,7 @@ def test_search_finds_answers_and_filters_narrow(visit: Visit, site: Path) -> No
 def test_arrows_move_within_what_was_found(visit: Visit, site: Path) -> None:
     visit.open(gallery(site))
     visit.page.select_option("#kind", "output")
+    visit.page.select_option("#topic", "kernels")
     titles = visit.titles()
     assert len(titles) == 2
     visit.page.locator("#found").click()
@@ -478,8 +479,8 @@ def test_style_changes_without_a_reload(server: Server, browser: Browser) -> Non
         visit.page.evaluate("window.sameWindow = true")
         server.save(
             "warpdeck/styles/card.css",
-            ".wd-id {",
-            ".wd-question { color: rgb(1, 2, 3); }\n.wd-id {",
+            ".wd-tags {",
+            ".wd-question { color: rgb(1, 2, 3) }\n.wd-tags {",
         )
         visit.page.wait_for_function(
             "() => { const q = document.getElementById('card').contentDocument"
