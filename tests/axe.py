@@ -22,7 +22,8 @@ def violations(page: Page, where: str, off: Sequence[str]) -> list[str]:
     rules = {rule: {"enabled": False} for rule in off}
     context = "document" if where == "document" else json.dumps(where)
     found = page.evaluate(
-        f"async () => (await axe.run({context}, {{preload: false, iframes: false, resultTypes: ['violations'],"
+        f"async () => (await axe.run({context}, {{preload: false, iframes: false,"
+        " resultTypes: ['violations'],"
         f" rules: {json.dumps(rules)}}})).violations"
         ".flatMap(v => v.nodes.map(n => v.id + ': ' + n.html.slice(0, 160)))"
     )
