@@ -203,7 +203,7 @@ def test_tag_of_no_question_is_told_where_it_stands(project: Path) -> None:
     english = [problem for problem in said(project, zh=text, en=text) if "/en.md" in problem]
     assert english == [
         "source/basics/en.md:2:11: there is no question 'H03'. Did you mean 'H02'?",
-        "source/basics/en.md:4:20: there is no question 'h02'. Did you mean 'H02'?",
+        "source/basics/en.md:4:19: there is no question 'h02'. Did you mean 'H02'?",
     ]
 
 
