@@ -42,6 +42,7 @@ class Workspace:
     operations: tuple[HostOperation, ...]
     program_receipts: tuple[ProgramReceipt, ...]
     """The fresh ones."""
+    resolver: Resolver
     renderer: Renderer
 
     def render(
@@ -102,7 +103,14 @@ def read(root: Path, *, allow_stale: bool = False) -> tuple[Workspace | None, li
     )
     renderer = Renderer(source, resolver, root)
     workspace = Workspace(
-        root, source, found_kernels, tuple(fresh.values()), operations, tuple(ran), renderer
+        root,
+        source,
+        found_kernels,
+        tuple(fresh.values()),
+        operations,
+        tuple(ran),
+        resolver,
+        renderer,
     )
     return workspace, problems
 
