@@ -122,12 +122,11 @@ def make(found: Workspace, made: Report, reporter: Reporter) -> bytes:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "time": in_time,
         "percent": in_percent,
         "digits": two_digits,
         "shape": _shape,
+        "rate": _rate,
     }
-    environment.filters["rate"] = _rate
     return (
         environment.get_template("report.html")
         .render(
@@ -158,9 +157,7 @@ def _counts(made: Report, topic: Topic) -> list[report.TopicCount]:
     return [count for count in made.topics if count.topic == topic.name]
 
 
-def _notes(
-    found: Workspace, reporter: Reporter
-) -> Iterator[tuple[Topic, list[NoteLine]]]:
+def _notes(found: Workspace, reporter: Reporter) -> Iterator[tuple[Topic, list[NoteLine]]]:
     """Yield each topic with its live notes."""
     languages = found.source.project.languages
     rendered, _ = found.render([topic.name for topic in found.source.topics], languages, reporter)
@@ -169,10 +166,13 @@ def _notes(
         for note in rendered:
             if note.topic == topic.name and not note.retired:
                 by_id.setdefault(note.id, []).append(note)
-        yield topic, [
-            NoteLine(note_id, tuple((note.language, note.question) for note in notes))
-            for note_id, notes in by_id.items()
-        ]
+        yield (
+            topic,
+            [
+                NoteLine(note_id, tuple((note.language, note.question) for note in notes))
+                for note_id, notes in by_id.items()
+            ],
+        )
 
 
 # --- ladders and programs --------------------------------------------------------

@@ -67,7 +67,8 @@ def _console() -> Console:
 def _print(made: report.Report, problems: int) -> None:
     console = _console()
     console.print(_topics(made))
-    console.print(_kernels(made))
+    if made.kernels:
+        console.print(_kernels(made))
     if any(kernel.sizes for kernel in made.kernels):
         console.print(_checks(made))
     if made.programs:
