@@ -152,3 +152,58 @@ def test_problem_names_path_relative_to_current_folder(
     with pytest.raises(WarpdeckError) as caught:
         atomic.write_bytes(Path("dist"), b"")
     assert str(caught.value).startswith("dist:1:1: not written: it is a directory. Move")
+
+
+def test_folder_is_replaced_by_exactly_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    (folder / "old").mkdir(parents=True)
+    (folder / "old" / "x").write_bytes(b"old")
+    atomic.replace_folder(folder, {"a.html": b"a", "data/b.js": b"b"})
+    assert names(folder) == ["a.html", "data"]
+    assert (folder / "data" / "b.js").read_bytes() == b"b"
+    assert names(tmp_path) == ["site"]
+
+
+def test_folder_that_cannot_be_made_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site"
+    atomic.replace_folder(folder, {"a": b"old"})
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        if (tmp_path / "site").exists() and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WarpdeckError, match="the disk is full"):
+        atomic.replace_folder(folder, {"a": b"new", "b": b"new"})
+    assert (folder / "a").read_bytes() == b"old"
+    assert names(tmp_path) == ["site"]
+
+
+def test_folder_comes_back_if_its_successor_cannot_be_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site"
+    atomic.replace_folder(folder, {"a": b"old"})
+    real = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.suffix == ".new":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(WarpdeckError, match="permission denied"):
+        atomic.replace_folder(folder, {"a": b"new"})
+    assert (folder / "a").read_bytes() == b"old"
+    assert names(tmp_path) == ["site"]
+
+
+def test_file_in_the_place_of_a_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / "site").write_bytes(b"mine")
+    with pytest.raises(WarpdeckError, match="a part of its path is a file"):
+        atomic.replace_folder(tmp_path / "site", {"a": b"new"})
+    assert (tmp_path / "site").read_bytes() == b"mine"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -50,6 +51,36 @@ def replace_all(files: Mapping[Path, bytes]) -> None:
     with Transaction() as transaction:
         for path, data in files.items():
             transaction.stage(path, data)
+
+
+def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace `folder` by one that holds exactly `files`, given by path below it.
+
+    The new folder is written and synced beside the old one and then renamed. A crash between
+    the two renames leaves no folder at all, but never one that is half of each. Raises
+    WarpdeckError, with the old folder in its place and no other left behind.
+    """
+    mark = secrets.token_hex(8)
+    new, old = (folder.with_name(f".warpdeck-{mark}.{which}") for which in ("new", "old"))
+    with _explained(folder):
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        try:
+            for name, data in files.items():
+                path = new / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_synced(path, data, None)
+            if folder.exists():
+                folder.rename(old)
+            new.rename(folder)
+            _sync_folder(folder.parent)
+        except BaseException:
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            raise
+        finally:
+            for left in (new, old):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 class Transaction:

@@ -82,6 +82,10 @@ class Project:
     """Most words of prose in an answer; 0 is no limit."""
     code_columns: int
     """Most columns of a code line; 0 is no limit."""
+    download: str = ""
+    """Where a learner gets the packages; empty where the author gave no address."""
+    issues: str = ""
+    """Where a learner reports an error; empty where the author gave no address."""
 
 
 COLOURS = 12

@@ -131,7 +131,7 @@ class Renderer:
         return {
             "Topic": html.escape(known.title(language), quote=False) if known else "",
             "Colour": str(known.colour) if known else "",
-            "Language": _HTML_LANGUAGES.get(language, language),
+            "Language": html_language(language),
         }
 
     def ordered(self, type_name: str, fields: Mapping[str, str]) -> tuple[str, ...]:
@@ -148,6 +148,11 @@ class Renderer:
         if shown not in self._figures:
             self._figures[shown] = figures.load(self._root / "source" / topic / name, shown)
         return self._figures[shown]
+
+
+def html_language(language: str) -> str:
+    """Return what HTML's `lang` calls one of our languages."""
+    return _HTML_LANGUAGES.get(language, language)
 
 
 def _markdown() -> Markdown:

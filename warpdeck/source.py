@@ -7,7 +7,7 @@ HTML or Anki.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,9 @@ QUESTIONS, GLOSSARY = "questions.yml", "glossary.yml"
 _FILES = ("project.yml", "references.yml", QUESTIONS, GLOSSARY, "notes.lock", "README.md")
 """What lies beside the topics; a folder of such a name is a slip, not a topic."""
 
+ParseFile = Callable[[Path, str, str, str], tuple[list[Note], list[Problem]]]
+"""Parses a file of notes, as `parse_file` does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -50,8 +53,8 @@ class Source:
     glossary: tuple[Term, ...] = ()
 
 
-def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
-    """Read everything under `root`/source.
+def parse_source(root: Path, parse: ParseFile = parse_file) -> tuple[Source | None, list[Problem]]:
+    """Read everything under `root`/source; `parse` may remember files that have not changed.
 
     Returns what could be read, None where project.yml or a topic could not, and every
     problem of every file.
@@ -73,7 +76,7 @@ def parse_source(root: Path) -> tuple[Source | None, list[Problem]]:
         problems += found
         for language in languages:
             path = folder / f"{language}.md"
-            parsed, found = parse_file(path, _shown(path, root), folder.name, language)
+            parsed, found = parse(path, _shown(path, root), folder.name, language)
             problems += found
             notes += parsed
             if found and (not parsed or any(p.rule in HIDES_NOTES for p in found)):
@@ -131,6 +134,8 @@ def _project(source: Path) -> tuple[Project | None, list[Problem]]:
         languages=tuple(data["languages"]),
         answer_words=data.get("answer_words", 0),
         code_columns=data.get("code_columns", 0),
+        download=data.get("download", ""),
+        issues=data.get("issues", ""),
     )
     return project, []
 

@@ -23,11 +23,12 @@ from warpdeck.model import (
     Receipt,
     RenderedNote,
 )
+from warpdeck.parse import parse_file
 from warpdeck.progress import Reporter
 from warpdeck.render import Renderer
 from warpdeck.resolve import BROKEN_KERNEL, Resolver
 from warpdeck.snippets import check_anchors
-from warpdeck.source import Source, parse_source
+from warpdeck.source import ParseFile, Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,20 @@ class Workspace:
         return tuple(rendered), problems
 
 
-def read(root: Path, *, allow_stale: bool = False) -> tuple[Workspace | None, list[Problem]]:
+def read(
+    root: Path, *, allow_stale: bool = False, parse: ParseFile = parse_file
+) -> tuple[Workspace | None, list[Problem]]:
     """Read the project at `root`.
 
     Returns None where too little could be read to go on. With `allow_stale`, a missing or
-    stale receipt is no problem: cards then say "unverified".
+    stale receipt is no problem: cards then say "unverified". `parse` may remember files that
+    have not changed.
     """
     if not (root / "source").is_dir():
         message = "there is no folder source/ here"
         hint = "Run the command from a project's folder."
         return None, [Problem(Location("source"), "no-project", message, hint)]
-    source, problems = parse_source(root)
+    source, problems = parse_source(root, parse)
     found_kernels, found = kernels.load_kernels(root)
     problems += found
     problems += _anchors(root)

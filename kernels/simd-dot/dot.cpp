@@ -2,7 +2,7 @@
 Dot product: one accumulator, eight accumulators, AVX2 with FMA. One accumulator waits for
 each addition before the next; several hide that latency, and eight of them are a register.
 
-g++ -O2 -std=c++17 -Wno-psabi dot.cpp -o dot && ./dot
+g++ -O2 -std=c++17 dot.cpp -o dot && ./dot
 */
 #include <immintrin.h>
 

@@ -13,6 +13,8 @@ COMMANDS: Mapping[str, str] = {
     "build": "build the decks into dist/ (the default command)",
     "check": "find every problem of source/ and kernels/ without building",
     "verify": "compile, run, sanitize and time kernels, and write their receipts",
+    "preview": "make a gallery of every card, or serve one that follows what you save",
+    "push": "build, and hand the decks to a running Anki",
     "release": "stamp the ledger for publishing",
     "report": "show counts, coverage and receipts",
     "new": "begin a project, a topic, a note or a kernel",

@@ -53,18 +53,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     """Build what `arguments` asks for; on any problem, leave every file as it was."""
+    return make(arguments, root)[1]
+
+
+def make(arguments: argparse.Namespace, root: Path) -> tuple[tuple[Path, ...], list[Problem]]:
+    """Build; return the fewest packages that hold what was asked for, or the problems.
+
+    On any problem, every file is left as it was, and no package is returned.
+    """
     reporter = Reporter()
     found, problems = workspace.read(root, allow_stale=arguments.allow_stale)
     if found is None:
-        return problems
+        return (), problems
     plan = _plan(found, arguments)
     notes, rendering = found.render(plan.topics, plan.languages, reporter)
     problems += rendering
     if problems:
-        return problems
+        return (), problems
     book = ledger.load(root / LOCK)
     if stranger := ledger.of_another_project(book, found.source.project.name):
-        return [_renamed(stranger, found.source.project.name)]
+        return (), [_renamed(stranger, found.source.project.name)]
     stamping = ledger.stamp(
         book,
         (*notes, *_gone(found, book, plan)),
@@ -73,14 +81,14 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
         decks=_deck_names(found, plan),
     )
     if stamping.problems:
-        return list(stamping.problems)
+        return (), list(stamping.problems)
     locked = ledger.dump(stamping.ledger)
     if arguments.locked and locked != ledger.dump(book):
-        return [_not_locked(stamping.changes)]
+        return (), [_not_locked(stamping.changes)]
     packages = _packages(plan, found, stamping.notes, stamping.note_types, reporter)
     _write(root, plan, packages, locked)
     _summary(packages, stamping.changes, stamping.notes)
-    return []
+    return tuple(root / "dist" / name for name in _fewest(plan, found)), []
 
 
 def now() -> int:
@@ -216,6 +224,16 @@ def _packages(
         name: package.build(decks, types)
         for name, decks in reporter.track("Writing packages", jobs)
     }
+
+
+def _fewest(plan: _Plan, found: Workspace) -> Iterator[str]:
+    """Yield the names of the packages that together hold every note of the plan once."""
+    project = found.source.project.name
+    for language in plan.languages:
+        if plan.every_topic:
+            yield f"{project}-{language}.apkg"
+        else:
+            yield from (f"{project}-{name}-{language}.apkg" for name in plan.topics)
 
 
 def _notes_of(notes: Sequence[StampedNote], topic: str, language: str) -> tuple[StampedNote, ...]:
