@@ -31,6 +31,7 @@ from warpdeck.model import (
 )
 from warpdeck.progress import Reporter
 from warpdeck.proof import step_label
+from warpdeck.render import html_language
 from warpdeck.report import KernelCount, MutantCount, Report
 from warpdeck.resolve import in_percent, in_rate, in_time, shown_case, two_digits
 from warpdeck.workspace import Workspace
@@ -126,6 +127,7 @@ def make(found: Workspace, made: Report, reporter: Reporter) -> bytes:
         "digits": two_digits,
         "shape": _shape,
         "rate": _rate,
+        "html_language": html_language,
     }
     return (
         environment.get_template("report.html")
