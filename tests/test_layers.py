@@ -53,7 +53,7 @@ def users(library: str) -> set[str]:
         ("urllib.request", {"ankiconnect.py"}),
         ("anki", {"preview/anki_backend.py"}),
         ("latex2mathml", {"preview/maths.py"}),
-        ("jinja2", {"preview/pages.py"}),
+        ("jinja2", {"preview/pages.py", "report_page.py"}),
         ("watchfiles", {"preview/serve.py"}),
         ("starlette", {"preview/serve.py"}),
         ("uvicorn", {"preview/serve.py"}),
