@@ -50,6 +50,8 @@ def users(library: str) -> set[str]:
         ("nh3", {"sanitize.py"}),
         ("pygments", {"highlight.py"}),
         ("yaml", {"yamlfile.py"}),
+        ("tree_sitter", {"verify/syntax.py"}),
+        ("tree_sitter_cuda", {"verify/syntax.py"}),
         ("urllib.request", {"ankiconnect.py"}),
         ("anki", {"preview/anki_backend.py"}),
         ("latex2mathml", {"preview/maths.py"}),

@@ -200,7 +200,7 @@ def test_lists_name_cards_by_what_they_ask(site: Site) -> None:
     for note in found.source.notes:
         if note.language == "en" and note.kind.value == "question":
             written = re.sub(r"[`$*\\]", "", markup.unpadded(note.heading))
-            assert titles[note.id, 0][:30] == written[:30]
+            assert titles[note.id, 0].replace("\\", "")[:30] == written[:30]
     assert all(title.strip() for title in titles.values())
     clozes = [row for row in value(site, "index.en") if row[3] == "cloze"]
     assert any("[...]" in row[5] for row in clozes)
@@ -259,7 +259,7 @@ def test_sixteen_hundred_notes_stay_below_fifteen_megabytes(
 ) -> None:
     cards = [
         replace(card, note=f"{card.note}-{copy}", topic=f"{card.topic}-{copy}")
-        for copy in range(8)
+        for copy in range(-(-1600 // len(notes)))
         for note in notes
         for card in cards_of(note, TYPES[note.note_type], own_renderer(TYPES))
     ]

@@ -8,6 +8,7 @@ import pytest
 from conftest import Bench, Learner, fields, shown
 from test_resolve import KERNEL, RECEIPT, directive
 
+from warpdeck.model import Mutants, Survivor
 from warpdeck.proof import ladder_chart, proof_line, step_label
 from warpdeck.resolve import Code, Proof, Resolver
 
@@ -30,6 +31,20 @@ def test_line_of_a_step(fresh: Resolver) -> None:
     ]
     assert "{{" not in line, "a label cannot open a blank"
     assert "达上限（拷贝）的 26 %" in proof_line(code, "zh")
+
+
+def test_line_counts_the_mutants_that_are_not_equivalent(fresh: Resolver) -> None:
+    code = fresh.code(directive("include demo.cu:index"))
+    assert isinstance(code.proof, Proof) and code.proof.version
+    survivors = (
+        Survivor("a:1:1:x", "x", "equivalent: y"),
+        Survivor("a:1:2:x", "x", "undetected: y"),
+    )
+    mutants = Mutants(41, 37, (("compare", 37),), 2, survivors)
+    version = replace(code.proof.version, mutants=mutants)
+    code = replace(code, proof=replace(code.proof, version=version))
+    assert proof_line(code, "en").endswith("<br>37 of 38 slips made on purpose were caught</div>")
+    assert "故意改错 38 处，查出 37 处" in proof_line(code, "zh")
 
 
 def test_line_of_the_limit_does_not_compare_it_with_itself(fresh: Resolver) -> None:

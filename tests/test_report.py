@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from conftest import write_tree
 
 from warpdeck import report, workspace
 from warpdeck.cli import main
-from warpdeck.model import Case, Version
 from warpdeck.report import KernelCount, Report
 
 RECEIPT = "kernels/vector-add/receipts/test-gpu.json"
@@ -89,16 +87,21 @@ def test_baseline_of_the_fastest_step(project: Path) -> None:
     assert count.baseline and (count.baseline.name, count.baseline.ratio) == ("cuBLAS", 0.9)
 
 
-def test_mutants_are_summed_over_versions_that_have_any() -> None:
-    def version(mutants: object) -> Any:
-        return SimpleNamespace(mutants=mutants)
-
-    one = SimpleNamespace(made=10, killed=7, equivalent=2)
-    other = SimpleNamespace(made=5, killed=5, equivalent=0)
-    found = report.mutants([version(one), version(None), version(other)])
-    assert found == report.MutantCount(made=15, killed=12, equivalent=2)
-    plain = Version("a", "a", (Case((1,), 1, 0.0, 0.0),), ())
-    assert report.mutants([plain]) is None
+def test_mutants_that_no_check_could_kill_do_not_count(project: Path) -> None:
+    survivors = [
+        {"mutant": "add:2:5:compare", "mutation": "`<` → `<=`", "reason": "equivalent: x"},
+        {"mutant": "add:3:5:plus", "mutation": "`+` → `-`", "reason": "undetected: y"},
+    ]
+    mutants = {
+        "made": 12,
+        "killed": 7,
+        "by": {"compare": 7},
+        "equivalent": 3,
+        "survivors": survivors,
+    }
+    assert with_receipt(project).mutants is None
+    count = with_receipt(project, mutants=mutants).mutants
+    assert count and (count.made, count.killed, count.equivalent, count.total) == (12, 7, 4, 8)
 
 
 def test_json_has_coverage_and_glossary_where_the_project_has_them(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -120,3 +121,20 @@ def test_fits_a_phone_and_can_be_read(ours: str, theme: str) -> None:
         found = Axe().run(page).response["violations"]
         assert [violation["id"] for violation in found] == []
         assert asked == []
+
+
+def test_survivors_are_shown_with_their_reasons(project: Path) -> None:
+    path = project / "kernels/vector-add/receipts/test-gpu.json"
+    document = json.loads(path.read_text())
+    survivor = {"mutant": "add:2:5:plus", "mutation": "`+` → `-`", "reason": "undetected: rare"}
+    document["versions"][0]["mutants"] = {
+        "made": 3,
+        "killed": 1,
+        "by": {"compare": 1},
+        "equivalent": 1,
+        "survivors": [survivor],
+    }
+    path.write_text(json.dumps(document))
+    page = page_of(project)
+    assert "1 of 2 mutants killed, 1 more are equivalent" in page
+    assert "add:2:5:plus</code> `+` → `-`" in page and "undetected: rare" in page

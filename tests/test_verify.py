@@ -16,8 +16,8 @@ import pytest
 from warpdeck import receipts
 from warpdeck.commands import verify as verify_command
 from warpdeck.kernels import load_kernels
-from warpdeck.model import Kernel
-from warpdeck.verify import bugs, process, program, sanitizer, toolchain
+from warpdeck.model import Kernel, Problem
+from warpdeck.verify import bugs, kernel, process, program, sanitizer, toolchain
 from warpdeck.verify.run import VerifyResult, run
 
 SAMPLES = Path(__file__).resolve().parent / "samples" / "verify"
@@ -249,6 +249,117 @@ def test_a_missing_tool_is_one_clear_problem(
     assert len(result.problems) == 1
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        ("hangs", "time-limit (did not end within 3 seconds)"),
+        ("crashes", "crash (was ended by SIGABRT)"),
+        ("killed", "crash (was ended by SIGKILL)"),
+        ("exhausts", "crash (exited with 1: out of memory)"),
+    ],
+)
+def test_a_bug_that_ends_badly_is_told_and_the_other_kernels_go_on(
+    project: Path, behaviour: str, expected: str
+) -> None:
+    shutil.copytree(project / "kernels" / "toy", project / "kernels" / "zoo")
+    edit(project, '"fast: wrong 125"', f'"fast: {behaviour} 125"', "toy/kernel.yml")
+    result = verify(project, seconds=3)
+    assert f"bug 'wrong-value' was not caught by compare; only {expected}" in told(result)
+    assert [path.parent.parent.name for path in result.written] == ["zoo"]
+
+
+# --- several GPUs, several machines -------------------------------------------------------
+
+
+def several(project: Path, names: Sequence[str]) -> None:
+    for name in names:
+        shutil.copytree(project / "kernels" / "toy", project / "kernels" / name)
+
+
+def give_gpus(tools: Path, *names: str) -> None:
+    """Put an nvidia-smi on PATH that lists `names`."""
+    (tools / "nvidia-smi").unlink()
+    lines = "\n".join(f"{name}, 600.1" for name in names)
+    (tools / "nvidia-smi").write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n", "utf-8")
+    (tools / "nvidia-smi").chmod(0o755)
+
+
+def devices(result: VerifyResult) -> list[str]:
+    texts = [json.loads(path.read_text("utf-8")) for path in result.written]
+    return [data["outputs"][0]["stdout"].strip() for data in texts]
+
+
+def test_each_gpu_takes_kernels_of_its_own(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    edit(project, "prints: hello from 32 lanes", "prints: device", "toy/hello.cu")
+    several(project, ["b", "c"])
+    give_gpus(tmp_path / "tools", "Toy GPU 9000", "Other GPU", "Toy GPU 9000")
+    result = verify(project)
+    assert told(result) == ""
+    assert [path.parent.parent.name for path in result.written] == ["b", "c", "toy"]
+    assert set(devices(result)) == {"0", "2"}  # another kind of GPU would be another receipt
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [("1", {"1"}), ("1,2", {"1", "2"}), ("GPU-5a,GPU-7b", {"GPU-5a", "GPU-7b"})],
+)
+def test_cuda_visible_devices_is_kept_to(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: str,
+    expected: set[str],
+) -> None:
+    edit(project, "prints: hello from 32 lanes", "prints: device", "toy/hello.cu")
+    several(project, ["b"])
+    give_gpus(tmp_path / "tools", *["Toy GPU 9000"] * 3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert set(devices(verify(project))) == expected
+
+
+def test_no_gpu_is_left_by_cuda_visible_devices(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "there is no GPU to run on (CUDA_VISIBLE_DEVICES is empty)" in told(verify(project))
+
+
+def test_what_was_finished_before_an_interruption_is_kept_and_the_rest_goes_on(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several(project, ["b", "c"])
+    whole = kernel.verify
+
+    def interrupted(setup: kernel.Setup, spec: Kernel) -> tuple[Path | None, list[Problem]]:
+        if spec.name == "c":
+            raise KeyboardInterrupt
+        return whole(setup, spec)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel, "verify", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            verify(project)
+        with pytest.raises(KeyboardInterrupt):  # nothing is started any more
+            process.run(["true"], 5, project)
+    result = verify(project)
+    assert result.fresh == ("b",)
+    assert [path.parent.parent.name for path in result.written] == ["c", "toy"]
+
+
+def test_shards_share_out_all_kernels(project: Path) -> None:
+    several(project, ["a", "b", "c", "d"])
+    seen = []
+    for number in (1, 2, 3):
+        assert verify_command.run(arguments("--shard", f"{number}/3"), project) == []
+        now = {path.parent.parent.name for path in project.glob("kernels/*/receipts/*.json")}
+        seen.append(now)
+    assert seen == [{"a", "d"}, {"a", "d", "b", "toy"}, {"a", "d", "b", "toy", "c"}]
+    assert verify_command.run(arguments("--shard", "9/9"), project) == []
+
+
 # --- compile only ----------------------------------------------------------------
 
 
@@ -290,6 +401,12 @@ def test_a_problem_of_one_kernel_does_not_stop_another(project: Path) -> None:
     edit(project, "limit: copy", "limit: cpoy", "bad/kernel.yml")
     assert verify_command.run(arguments("toy", "--compile-only"), project) == []
     assert len(verify_command.run(arguments("--compile-only"), project)) == 1
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "1/0", "-1/2", "a/b"])
+def test_a_share_must_be_one_of_its_number(shard: str) -> None:
+    with pytest.raises(SystemExit):
+        arguments("--shard", shard)
 
 
 @pytest.mark.parametrize("arch", ["90", "sm_90 -o x", "compute_90"])
@@ -374,10 +491,10 @@ ptxas info    : Used 34 registers, used 1 barriers, 16384 bytes smem
 
 
 def test_a_variant_holds_the_edit_and_all_that_it_includes(project: Path, tmp_path: Path) -> None:
-    (kernel,) = kernels(project)
+    (toy,) = kernels(project)
     own = project / "kernels" / "toy" / "own.h"
     own.write_text("// own", "utf-8")
-    path = bugs.write_variant(kernel, kernel.bugs[0], project / "kernels", tmp_path / "out")
+    path = bugs.write_variant(toy, toy.bugs[0], project / "kernels", tmp_path / "out")
     assert "fast: wrong 125" in path.read_text("utf-8")
     assert "copy: right 100" in path.read_text("utf-8")
     assert (path.parent / "own.h").exists()

@@ -14,7 +14,16 @@ from typing import Any
 
 from warpdeck import yamlfile
 from warpdeck.files import read_text
-from warpdeck.model import BugSpec, Edit, Kernel, Location, OutputSpec, Problem, StepSpec
+from warpdeck.model import (
+    BugSpec,
+    Edit,
+    Kernel,
+    Location,
+    OutputSpec,
+    Problem,
+    StepSpec,
+    SurvivorSpec,
+)
 from warpdeck.snippets import SnippetError, anchors, apply_edits, did_you_mean, region
 from warpdeck.yamlfile import Yaml
 
@@ -47,7 +56,7 @@ def load_kernel(path: Path, shown: str) -> tuple[Kernel | None, list[Problem]]:
     yaml, problems = yamlfile.load(path, shown, form)
     if yaml is None or form(yaml.data) != "kernel":
         return None, problems
-    kernel = _kernel(path.parent.name, yaml.data)
+    kernel = _kernel(path.parent.name, yaml)
     problems = [*_names(kernel, yaml), *_files(kernel, yaml, path.parent)]
     code, unreadable = read_text(path.parent / kernel.file, f"{Path(shown).parent}/{kernel.file}")
     if not unreadable:
@@ -55,7 +64,8 @@ def load_kernel(path: Path, shown: str) -> tuple[Kernel | None, list[Problem]]:
     return (None if problems else kernel), problems
 
 
-def _kernel(name: str, data: dict[str, Any]) -> Kernel:
+def _kernel(name: str, yaml: Yaml) -> Kernel:
+    data: dict[str, Any] = yaml.data
     return Kernel(
         name=name,
         file=data["file"],
@@ -78,7 +88,18 @@ def _kernel(name: str, data: dict[str, Any]) -> Kernel:
         outputs=tuple(
             OutputSpec(output["id"], output["file"]) for output in data.get("outputs") or ()
         ),
+        mutants=data.get("mutants", False),
+        survivors=tuple(
+            SurvivorSpec(mutant, entry["reason"], yaml.at("survivors", index, "mutant", number))
+            for index, entry in enumerate(data.get("survivors") or ())
+            for number, mutant in enumerate(_several(entry["mutant"]))
+        ),
+        large=tuple(data.get("large") or ()),
     )
+
+
+def _several(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def edits(bug: Mapping[str, Any]) -> tuple[Edit, ...]:
@@ -91,6 +112,11 @@ def _names(kernel: Kernel, yaml: Yaml) -> Iterator[Problem]:
     yield from unique(steps, "steps", "name", yaml)
     yield from unique([bug.id for bug in kernel.bugs], "bugs", "id", yaml)
     yield from unique([output.id for output in kernel.outputs], "outputs", "id", yaml)
+    named = [spec.mutant for spec in kernel.survivors]
+    for index, spec in enumerate(kernel.survivors):
+        if spec.mutant in named[:index]:
+            message = f"survivors argues '{spec.mutant}' a second time"
+            yield Problem(spec.at, "twice", message, "Delete one of the two.")
     if kernel.limit not in steps:
         yield _unknown_step(kernel.limit, steps, yaml, "limit")
     for index, bug in enumerate(kernel.bugs):

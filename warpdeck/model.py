@@ -288,6 +288,17 @@ class OutputSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SurvivorSpec:
+    """Why a mutant may survive every check (kernel.yml, `survivors`)."""
+
+    mutant: str
+    """Its id, `<anchor>:<line>:<column>:<operator>`."""
+    reason: str
+    """Begins with `equivalent: ` or `undetected: `."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
 class StepSpec:
     """One version of the ladder, in ladder order (kernel.yml, `steps`)."""
 
@@ -311,6 +322,11 @@ class Kernel:
     steps: tuple[StepSpec, ...]
     bugs: tuple[BugSpec, ...]
     outputs: tuple[OutputSpec, ...]
+    mutants: bool = False
+    """Whether a receipt must say what became of the mutants."""
+    survivors: tuple[SurvivorSpec, ...] = ()
+    large: tuple[int, ...] = ()
+    """A shape of more than 2^31 elements, for mutants that overflow an int; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +377,30 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class Survivor:
+    """A mutant that no check caught."""
+
+    mutant: str
+    mutation: str
+    """What it changes: "`<` → `<=` in `if (row < M)`"."""
+    reason: str
+    """Why that is no fault of the checks, or why it has to be borne; empty: not argued yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutants:
+    """What became of a version's mutants: `made` is killed + equivalent + survivors."""
+
+    made: int
+    killed: int
+    by: tuple[tuple[str, int], ...]
+    """(detector, mutants that it was the first to catch) pairs."""
+    equivalent: int
+    """Those of which the compiler made the same code as of the original."""
+    survivors: tuple[Survivor, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """One verified version of a kernel."""
 
@@ -369,6 +409,7 @@ class Version:
     cases: tuple[Case, ...]
     sanitizers: tuple[tuple[str, str], ...]
     """(tool, `pass` or its message) pairs for memcheck, racecheck, initcheck, synccheck."""
+    mutants: Mutants | None = None
     resources: tuple[Resources, ...] = ()
 
 

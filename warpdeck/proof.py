@@ -9,9 +9,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 
-from warpdeck import ankitext
+from warpdeck import ankitext, mutation
 from warpdeck.host_code import HostProof
-from warpdeck.model import Case, Kernel, ProgramReceipt, StepSpec
+from warpdeck.model import Case, Kernel, ProgramReceipt, StepSpec, Version
 from warpdeck.phrases import phrase
 from warpdeck.resolve import (
     UNVERIFIED,
@@ -44,14 +44,22 @@ def proof_line(code: Code, language: str) -> str:
         case = shown_case(proof.version, proof.kernel.shape)
         if case:
             figure = _measured(case, proof.kernel, proof.step, language)
-        passed = [tool for tool, result in proof.version.sanitizers if result == "pass"]
-        if passed:
-            lines.append(phrase("sanitizers", language, tools=" ".join(passed)))
+        lines += _checks(proof.version, language)
     # It may stand in a cloze field, where the braces of a label would open a blank.
     text = "<br>".join(ankitext.plain(line, cloze=True) for line in lines)
     if figure:
         text = f'<div class="wd-measured">{ankitext.plain(figure, cloze=True)}</div>{text}'
     return f'<div class="wd-proof">{text}</div>'
+
+
+def _checks(version: Version, language: str) -> Iterator[str]:
+    """Yield what else was proven of a version: clean runs, and slips that the checks caught."""
+    passed = [tool for tool, result in version.sanitizers if result == "pass"]
+    if passed:
+        yield phrase("sanitizers", language, tools=" ".join(passed))
+    killed, total = mutation.score((version,))
+    if total:
+        yield phrase("mutants", language, killed=str(killed), total=str(total))
 
 
 def _host_line(receipt: ProgramReceipt, origin: str, language: str) -> str:

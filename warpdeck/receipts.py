@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from warpdeck import jsonfile
+from warpdeck import jsonfile, mutation
 from warpdeck.atomic import write_bytes
 from warpdeck.files import UNSHOWABLE
 from warpdeck.model import (
@@ -115,7 +115,7 @@ def best(root: Path, kernel: Kernel) -> tuple[Receipt | None, list[Problem]]:
     fresh = []
     for receipt in receipts:
         if is_fresh(root, kernel, receipt):
-            found = _gaps(root, kernel, receipt)
+            found = _gaps(root, kernel, receipt) or list(mutation.problems(kernel, receipt))
             problems += found
             fresh += [] if found else [receipt]
     if fresh:
@@ -164,6 +164,12 @@ def write(root: Path, kernel: Kernel, document: Mapping[str, Any]) -> Path:
         raise WarpdeckError(*problems)
     write_bytes(path, jsonfile.dump(document))
     return path
+
+
+def document(root: Path, kernel: Kernel, gpu: str) -> dict[str, Any]:
+    """Return the receipt of `kernel` on `gpu` as JSON data; `load` has found it whole."""
+    data: dict[str, Any] = json.loads(path_of(root, kernel, gpu).read_text("utf-8"))
+    return data
 
 
 def _read(path: Path, shown: str, kernel: Kernel) -> tuple[Receipt | None, list[Problem]]:
@@ -216,6 +222,8 @@ def _version_gaps(kernel: Kernel, version: Version) -> Iterator[str]:
             yield f"version '{version.name}' is off by {case.max_error} at {case.shape}"
     if not any(case.shape == kernel.shape and case.time_us for case in version.cases):
         yield f"version '{version.name}' was not timed at {kernel.shape}"
+    if version.mutants and not mutation.adds_up(version.mutants):
+        yield f"the mutants of version '{version.name}' do not add up"
 
 
 def parse(document: Mapping[str, Any]) -> Receipt:
@@ -234,6 +242,7 @@ def parse(document: Mapping[str, Any]) -> Receipt:
                 version["anchor"],
                 tuple(_case(case) for case in version["cases"]),
                 tuple(version["sanitizers"].items()),
+                mutation.parse(version),
                 resources=tuple(_resources(version.get("resources", {}))),
             )
             for version in document["versions"]

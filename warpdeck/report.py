@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from warpdeck import mutation
 from warpdeck.coverage import Answered, coverage
 from warpdeck.lint import count_words
 from warpdeck.model import (
@@ -54,7 +55,12 @@ class MutantCount:
     made: int
     killed: int
     equivalent: int
-    """Those of which the compiler made the same code as of the original."""
+    """Those that cannot be told from the original, as its compiled code or an argument says."""
+
+    @property
+    def total(self) -> int:
+        """Those that a check could kill."""
+        return self.made - self.equivalent
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,17 +290,13 @@ def sizes(version: Version) -> int:
     return len({case.shape for case in version.cases})
 
 
-def mutants(versions: Iterable[Version]) -> MutantCount | None:
+def mutants(versions: Sequence[Version]) -> MutantCount | None:
     """Return what became of the mutants of `versions`, None where nothing is known of any."""
-    # A receipt says of them only what its `verify` knew how to make.
-    known = [found for version in versions if (found := getattr(version, "mutants", None))]
-    if not known:
+    made = [version.mutants.made for version in versions if version.mutants]
+    if not made:
         return None
-    return MutantCount(
-        made=sum(found.made for found in known),
-        killed=sum(found.killed for found in known),
-        equivalent=sum(found.equivalent for found in known),
-    )
+    killed, total = mutation.score(versions)
+    return MutantCount(sum(made), killed, sum(made) - total)
 
 
 def _program(

@@ -26,6 +26,7 @@ from warpdeck.model import (
     Receipt,
     RenderedNote,
     Resources,
+    Survivor,
     Topic,
     Version,
 )
@@ -62,6 +63,7 @@ class Step:
     timed: tuple[Case, ...]
     sizes: int
     mutants: MutantCount | None
+    survivors: tuple[Survivor, ...]
     code: Markup
 
 
@@ -221,6 +223,7 @@ def _steps(found: Workspace, kernel: Kernel, receipt: Receipt | None) -> Iterato
             _timed(version) if version else (),
             report.sizes(version) if version else 0,
             report.mutants([version]) if version else None,
+            version.mutants.survivors if version and version.mutants else (),
             _highlighted(code.strip("\n"), "cuda"),
         )
 

@@ -114,6 +114,18 @@ def region(text: str, anchor: str) -> str:
     return code.removesuffix("\n").removesuffix("\r")
 
 
+def line_numbers(text: str, anchor: str) -> tuple[int, int]:
+    """Return the first and the last line, 1-based, between `ANCHOR: anchor` and its end.
+
+    Raises SnippetError like `region`.
+    """
+    region(text, anchor)
+    lines = _lines(text)
+    first = next(n for n, ln in enumerate(lines) if _names(_ANCHOR, ln, anchor))
+    last = next(n for n, ln in enumerate(lines) if n > first and _names(_ANCHOR_END, ln, anchor))
+    return first + 2, last
+
+
 def anchored_lines(text: str) -> list[tuple[int, str]]:
     """Return number (from 1) and text of each line inside an anchor, marker lines left out."""
     opened: set[str] = set()
@@ -158,10 +170,9 @@ def apply_edits_in_region(text: str, anchor: str, edits: Sequence[Edit]) -> str:
     `apply_edits`.
     """
     edited = apply_edits(region(text, anchor), edits)
+    first, last = line_numbers(text, anchor)
     lines = _lines(text)
-    first = next(n for n, ln in enumerate(lines) if _names(_ANCHOR, ln, anchor))
-    last = next(n for n, ln in enumerate(lines) if n > first and _names(_ANCHOR_END, ln, anchor))
-    return "".join(lines[: first + 1]) + edited + "\n" + "".join(lines[last:])
+    return "".join(lines[: first - 1]) + edited + "\n" + "".join(lines[last:])
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

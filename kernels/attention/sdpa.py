@@ -36,9 +36,7 @@ step = F.scaled_dot_product_attention(q, k, v)
 full = F.scaled_dot_product_attention(
     prompt, k, v, is_causal=True
 )
-wrong = F.scaled_dot_product_attention(
-    q, k, v, is_causal=True
-)  # sees key 0 only
+causal = F.scaled_dot_product_attention(q, k, v, is_causal=True)
 # ANCHOR_END: decode
 
 keep = torch.tril(torch.ones(L, L, dtype=torch.bool))
@@ -53,7 +51,7 @@ checks = (
     ),
     (
         "1 query, is_causal=True = v[0]",
-        gap(wrong, v[:, :, :1]) <= 1e-12,
+        gap(causal, v[:, :, :1]) <= 1e-12,
     ),
     (
         "bool mask: True takes part",

@@ -140,7 +140,7 @@ def _checks(made: report.Report) -> Table:
         row += [f"{kernel.tolerance:.2g}", f"{len(kernel.sanitizers)} of {len(SANITIZERS)}"]
         row.append(_each(kernel.caught))
         if kernel.mutants:
-            row.append(f"{kernel.mutants.killed} of {kernel.mutants.made}")
+            row.append(f"{kernel.mutants.killed} of {kernel.mutants.total}")
         table.add_row(*row)
     return table
 

@@ -39,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--refresh", action="store_true", help="verify again what has not changed")
     parser.add_argument(
+        "--shard",
+        type=_shard,
+        default=(1, 1),
+        metavar="I/N",
+        help="the I-th of N shares of kernels and programs, for a CI matrix or an array job",
+    )
+    parser.add_argument(
         "--arch", type=_arch, help="like sm_90; several with commas (default: this GPU's)"
     )
     parser.add_argument("--jobs", type=_jobs, default=0, help="processes at once (default: cores)")
@@ -65,9 +72,11 @@ def run(arguments: argparse.Namespace, root: Path) -> list[Problem]:
     if problems:
         return problems
     programs = [o for o in operations if _is_chosen(o.name, arguments.kernels)]
+    number, shares = arguments.shard
+    mine = slice(number - 1, None, shares)
     return [
-        *(_programs(arguments, root, programs) if not arguments.compile_only else ()),
-        *(_kernels(arguments, root, chosen) if chosen else ()),
+        *(_programs(arguments, root, programs[mine]) if not arguments.compile_only else ()),
+        *(_kernels(arguments, root, chosen[mine]) if chosen[mine] else ()),
     ]
 
 
@@ -102,6 +111,13 @@ def _programs(
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share like 2/4")
+    return int(match[1]), int(match[2])
 
 
 def _jobs(text: str) -> int:

@@ -37,7 +37,7 @@ class AnkiRenderer:
     def face(self, note: RenderedNote, ordinal: int) -> Face:
         """Return both sides of card `ordinal` (from 0) of `note`."""
         made = self._col.new_note(self._types[note.note_type])
-        made.fields = list(note.fields)
+        made.fields, made.tags = list(note.fields), list(note.tags)
         shown = made.ephemeral_card(ordinal, fill_empty=False).render_output()
         return Face(shown.question_text, shown.answer_text)
 

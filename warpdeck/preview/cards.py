@@ -59,7 +59,8 @@ def own_renderer(note_types: Mapping[int, NoteType]) -> Renderer:
 
     def render(note: RenderedNote, ordinal: int) -> Face:
         note_type = note_types[note.note_type]
-        return template.face(note_type, _fields(note, note_type), ordinal)
+        fields = {**_fields(note, note_type), "Tags": " ".join(note.tags)}
+        return template.face(note_type, fields, ordinal)
 
     return render
 

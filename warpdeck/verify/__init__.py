@@ -9,7 +9,13 @@ know notes or HTML. `run.py` and `host_run.py` are its entries; commands/verify.
     sanitizer.py  compute-sanitizer
     bugs.py       the broken variants and their detectors
     kernel.py     one kernel, all of the above → its receipt
-    run.py        all kernels
+    syntax.py     a CUDA file as a tree
+    operators.py  the small slips that can be made in a tree
+    mutate.py     the slips of one version, named: its mutants
+    batch.py      many mutants compiled as one program
+    profiler.py   ncu
+    mutants.py    one kernel's mutants, all of the above → its receipt
+    run.py        all kernels, on all GPUs
 
     runners.py    g++, mpirun and Python: found, and how each runs a host program
     gomp_tsan.c   what ThreadSanitizer must be told of OpenMP

@@ -57,7 +57,12 @@ def write_variant(kernel: Kernel, bug: BugSpec, kernels: Path, folder: Path) -> 
 
 def compare(bug: BugSpec, broken: Path, seconds: float) -> dict[str, str]:
     """Run the variant on small shapes; return what the harness found wrong, by detector."""
-    run = program.run(broken, bug.version, seconds, "--check-only", *_SEED)
+    return wrong(broken, bug.version, seconds)
+
+
+def wrong(path: Path, version: str, seconds: float, *options: str) -> dict[str, str]:
+    """Run a version on small shapes; return what the harness found wrong, by detector."""
+    run = program.run(path, version, seconds, "--check-only", *_SEED, *options)
     if run.failure is None:
         return {}
     kind = run.failure.kind
@@ -78,17 +83,24 @@ def slowdown(
 
     A variant that is wrong is no slow variant: it is left to the other detectors.
     """
-    size = "x".join(map(str, shape))
-    times: list[Timing] = []
-    for path in (whole, broken):
-        run = program.run(path, bug.version, seconds, "--shape", size, *_SEED)
-        if run.failure or not run.cases or not run.cases[-1].times:
-            return {}
-        times.append(run.cases[-1].times[0][1])
-    ratio = times[1].median / times[0].median
-    if ratio < SLOWDOWN:
+    before, after = (timed(bug.version, path, shape, seconds) for path in (whole, broken))
+    if before is None or after is None or after.median < SLOWDOWN * before.median:
         return {}
-    before, after = (f"{time.median:.2g}" for time in times)
-    return {
-        "time": f"{ratio:.2g} times slower at {size}: {float(after):g} µs, not {float(before):g}"
-    }
+    size = "x".join(map(str, shape))
+    ratio = f"{after.median / before.median:.2g} times slower at {size}"
+    return {"time": f"{ratio}: {_short(after)} µs, not {_short(before)}"}
+
+
+def timed(
+    version: str, path: Path, shape: tuple[int, ...], seconds: float, *options: str
+) -> Timing | None:
+    """Return the time of a version at `shape`; None where its result is wrong."""
+    size = "x".join(map(str, shape))
+    run = program.run(path, version, seconds, "--shape", size, *_SEED, *options)
+    if run.failure or not run.cases or not run.cases[-1].times:
+        return None
+    return run.cases[-1].times[0][1]
+
+
+def _short(time: Timing) -> str:
+    return f"{float(f'{time.median:.2g}'):g}"

@@ -47,6 +47,7 @@ def run(
     and what its receipt says otherwise is a problem; one whose packages are not here is held
     by its receipt. `jobs` 0 means all cores.
     """
+    process.begin()
     pairs = [(operation, program) for operation in operations for program in operation.programs]
     setup = _setup(root.resolve(), pairs, seconds, report)
 

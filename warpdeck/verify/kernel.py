@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -45,8 +46,10 @@ class Setup:
 
     def parallel(self, work: Iterable[Callable[[], Result]]) -> list[Result]:
         """Do all of `work`, `jobs` at a time; return the results in order."""
+        # Each task runs in the context that it was given in: on this Setup's GPU.
+        tasks = [partial(copy_context().run, task) for task in work]
         with ThreadPoolExecutor(self.jobs) as pool:
-            return list(pool.map(lambda task: task(), work))
+            return list(pool.map(lambda task: task(), tasks))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,8 @@ MOST_OUTPUT = 1 << 24
 
 _running: set[int] = set()
 _lock = threading.Lock()
+_stopped = threading.Event()
+_added: ContextVar[Mapping[str, str] | None] = ContextVar("_added", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,13 @@ def run(
 
     `env` is added to our own environment. Raises OSError where the program cannot be started.
     """
+    if _stopped.is_set():
+        raise KeyboardInterrupt
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **(_added.get() or {}), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
@@ -77,8 +82,27 @@ def run(
         return Ran(child.returncode, _text(out), _text(err), timed_out)
 
 
+@contextmanager
+def environment(**added: str) -> Iterator[None]:
+    """Add these variables for every child that is started inside, by this thread's context."""
+    token = _added.set({**(_added.get() or {}), **added})
+    try:
+        yield
+    finally:
+        _added.reset(token)
+
+
+def begin() -> None:
+    """Let children start, whatever `end_all` has ended before."""
+    _stopped.clear()
+
+
 def end_all() -> None:
-    """End every child that runs now; for Ctrl-C, which their own groups do not get."""
+    """End every child that runs now, and let none start; for Ctrl-C.
+
+    Their own groups do not get it, and threads go on with what they have to do.
+    """
+    _stopped.set()
     with _lock:
         for pid in _running:
             _kill(pid)

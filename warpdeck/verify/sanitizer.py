@@ -39,11 +39,13 @@ def find() -> str | Problem:
     )
 
 
-def run(sanitizer: str, tool: str, program: Path, version: str, seconds: float) -> process.Ran:
+def run(
+    sanitizer: str, tool: str, program: Path, version: str, seconds: float, *options: str
+) -> process.Ran:
     """Run one version under `tool`, always on the same inputs."""
     command = [sanitizer, "--tool", tool, "--error-exitcode", str(_ERROR_CODE)]
     command += ["--print-limit", "1", str(program), "--version", version, "--sanitizer"]
-    return process.run([*command, "--seed", "1"], seconds, program.parent)
+    return process.run([*command, "--seed", "1", *options], seconds, program.parent)
 
 
 def verdict(ran: process.Ran, seconds: float) -> str:

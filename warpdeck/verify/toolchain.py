@@ -6,10 +6,11 @@ not know receipts.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warpdeck.model import Location, Problem
@@ -26,10 +27,12 @@ _USED = re.compile(r"Used (\d+) registers(?:.*?(\d+) bytes smem)?")
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """The GPU as nvidia-smi names it."""
+    """A GPU as nvidia-smi names it."""
 
     name: str
     driver: str
+    device: str = ""
+    """Its entry of CUDA_VISIBLE_DEVICES; empty where that is to be left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,17 @@ class Toolchain:
         self, source: Path, program: Path, flags: Sequence[str], includes: Sequence[Path] = ()
     ) -> Compiled | str:
         """Compile `source` to `program`; return what nvcc complained of where it failed."""
-        command = [self.nvcc, *flags, *self._targets(), "-Xptxas", "-v"]
-        command += [f"-I{path}" for path in includes]
-        ran = process.run([*command, "-o", str(program), str(source)], self.seconds, source.parent)
+        ran = self.run(source, program, [*flags, *(f"-I{path}" for path in includes)])
         if ran.timed_out:
             return f"nvcc {ran.ending(self.seconds)}"
         if ran.code != 0:
             return _first_error(ran.stdout + ran.stderr) or f"nvcc {ran.ending(self.seconds)}"
         return Compiled(program, ptxas(ran.stdout + ran.stderr))
+
+    def run(self, source: Path, program: Path, flags: Sequence[str]) -> process.Ran:
+        """Run nvcc in the folder of `source`; return all that it said."""
+        command = [self.nvcc, *flags, *self._targets(), "-Xptxas", "-v"]
+        return process.run([*command, "-o", str(program), str(source)], self.seconds, source.parent)
 
     def _targets(self) -> list[str]:
         if not self.archs:
@@ -103,15 +109,41 @@ def find(archs: tuple[str, ...], seconds: float, root: Path) -> Toolchain | Prob
 
 def gpu(root: Path) -> Gpu | Problem:
     """Return the first GPU of this machine, or the problem that there is none."""
+    found = gpus(root)
+    return found if isinstance(found, Problem) else found[0]
+
+
+def gpus(root: Path) -> tuple[Gpu, ...] | Problem:
+    """Return the GPUs to use that are like the first, or the problem that there is none.
+
+    CUDA_VISIBLE_DEVICES, as Slurm sets it, chooses among those that nvidia-smi lists.
+    """
     smi = shutil.which("nvidia-smi")
-    why = "nvidia-smi is not on PATH"
-    if smi:
-        query = "--query-gpu=name,driver_version"
-        ran = process.run([smi, query, "--format=csv,noheader"], 60, root)
-        name, _, driver = (ran.stdout.splitlines() or [""])[0].partition(",")
-        if ran.code == 0 and driver:
-            return Gpu(name.strip(), driver.strip())
-        why = f"nvidia-smi {ran.ending(60)}: {ran.last_words()}"
+    if smi is None:
+        return _no_gpu("nvidia-smi is not on PATH")
+    query = "--query-gpu=name,driver_version"
+    ran = process.run([smi, query, "--format=csv,noheader"], 60, root)
+    lines = [line.partition(",") for line in ran.stdout.splitlines()]
+    listed = [Gpu(name.strip(), driver.strip()) for name, _, driver in lines if driver]
+    if ran.code != 0 or not listed:
+        return _no_gpu(f"nvidia-smi {ran.ending(60)}: {ran.last_words()}")
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = [str(n) for n in range(len(listed))] if chosen is None else chosen.split(",")
+    found = [_device(listed, device.strip()) for device in devices if device.strip()]
+    if not found:
+        return _no_gpu("CUDA_VISIBLE_DEVICES is empty")
+    if len(found) == 1:
+        return (replace(found[0], device=""),)
+    return tuple(gpu for gpu in found if gpu.name == found[0].name)
+
+
+def _device(listed: Sequence[Gpu], device: str) -> Gpu:
+    """Return the GPU of one entry of CUDA_VISIBLE_DEVICES: a number, or a name of its own."""
+    number = int(device) if device.isdecimal() else 0
+    return replace(listed[number if number < len(listed) else 0], device=device)
+
+
+def _no_gpu(why: str) -> Problem:
     return Problem(
         Location("kernels"),
         "no-gpu",

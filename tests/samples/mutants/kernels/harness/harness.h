@@ -1,0 +1,1 @@
+// Stands for the harness: only its bytes count here.
