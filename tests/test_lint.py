@@ -171,3 +171,48 @@ def test_python_that_nothing_ran_is_told_or_a_sketch(
 ) -> None:
     text = f"## Q? {{#a}}\n\nx [@guide]\n\n```{fence}\nprint(1)\n```\n"
     assert [problem.rule for problem in problems(project, zh=text, en=text)] == said * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a\n\n    of the item\n\n    - nested\n\n        of the nested item\n\n    again",
+        "1. a\n\n   - b\n\n     c\n\n       d",
+        "- a\n\n    ```text\n    b\n\n    c\n    ```\n\n    d",
+        "    ```text\n    b\n    ```",
+        "A line\n    and its continuation.",
+        "$$\n    x\n$$",
+        "> - a\n>\n>     b",
+        "| a |\n|---|\n    | b |",
+    ],
+)
+def test_indentation_that_is_no_code(project: Path, text: str) -> None:
+    note_text = f"## Q? {{#a}}\n\nx [@guide]\n\n{text}\n"
+    assert said(project, zh=note_text, en=note_text) == []
+
+
+# --- questions ----------------------------------------------------------------
+
+
+QUESTIONS = "H01: { en: Threads, zh: 线程 }\nH02: { en: Memory, zh: 存储 }\n"
+
+
+def test_tag_of_no_question_is_told_where_it_stands(project: Path) -> None:
+    write_tree(project, {"source/questions.yml": QUESTIONS})
+    text = '---\ntags: [a, "q::H03"]\n---\n## Q? {#a tags="x q::h02 q::H01"}\n\nA. [@guide#1]\n'
+    english = [problem for problem in said(project, zh=text, en=text) if "/en.md" in problem]
+    assert english == [
+        "source/basics/en.md:2:11: there is no question 'H03'. Did you mean 'H02'?",
+        "source/basics/en.md:4:19: there is no question 'h02'. Did you mean 'H02'?",
+    ]
+
+
+def test_without_a_list_of_questions_any_tag_will_do(project: Path) -> None:
+    text = '## Q? {#a tags="q::H99"}\n\nA. [@guide#1]\n'
+    assert said(project, zh=text, en=text) == []
+
+
+def test_translations_answer_the_same_questions(project: Path) -> None:
+    text = '## Q? {#a tags="q::H01 x"}\n\nA. [@guide#1]\n'
+    (problem,) = said(project, zh=text, en=text.replace("q::H01 ", ""))
+    assert "'a' has questions none here and q::H01 in source/basics/zh.md:1" in problem

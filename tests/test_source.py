@@ -126,7 +126,10 @@ def test_broken_file_makes_one_message_not_one_for_each_note(
     assert [p for p in lint(source) if p.rule == "untranslated" and "en.md" in p.message] == []
 
 
-@pytest.mark.parametrize("name", ["project.yml", "references.yml", "notes.lock", "README.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["project.yml", "references.yml", "questions.yml", "glossary.yml", "notes.lock", "README.md"],
+)
 def test_folder_with_the_name_of_a_file_is_no_topic(project: Path, name: str) -> None:
     path = project / "source" / name
     path.unlink(missing_ok=True)
@@ -134,3 +137,64 @@ def test_folder_with_the_name_of_a_file_is_no_topic(project: Path, name: str) ->
     problems = parse_source(project)[1]
     assert {p.at.path for p in problems} <= {f"source/{name}"}
     assert len(problems) <= 1
+
+
+def test_questions_and_glossary_are_read(project: Path) -> None:
+    write_tree(
+        project,
+        {
+            "source/questions.yml": "H01: { en: Threads, zh: 线程 }\nK1: { en: GEMM }\n",
+            "source/glossary.yml": (
+                "- { en: kernel, zh: 核函数 }\n"
+                "- { en: warp, zh: 线程束, not: { zh: [束], en: [wavefront, warps group] } }\n"
+            ),
+        },
+    )
+    source, problems = parse_source(project)
+    assert problems == [] and source
+    assert [(q.id, dict(q.titles).get("zh")) for q in source.questions] == [
+        ("H01", "线程"),
+        ("K1", None),
+    ]
+    kernel, warp = source.glossary
+    assert (dict(kernel.words), kernel.wrong) == ({"en": "kernel", "zh": "核函数"}, ())
+    assert warp.wrong == (("zh", "束"), ("en", "wavefront"), ("en", "warps group"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("questions.yml", "H 1: { en: A }", "1:1: H 1: 'H 1' does not match"),
+        ("questions.yml", "H1: { en: A }\nH1: { en: B }", "2:1: key 'H1' is here a second time"),
+        ("questions.yml", "H1: A", "1:1: H1: 'A' is not of type 'object'. Write the question's"),
+        (
+            "questions.yml",
+            "H1: { zn: A }",
+            "1:7: unknown language 'zn'. Known: zh, en.",
+        ),
+        (
+            "glossary.yml",
+            "- { en: a, zj: b }",
+            "1:12: unknown language 'zj'. Known: zh, en.",
+        ),
+        (
+            "glossary.yml",
+            "- { en: a, not: { zh: [b] } }",
+            "1:19: unknown language 'zh'. Known: en.",
+        ),
+        (
+            "glossary.yml",
+            "- { en: a }\n- { en: b, not: { en: [A] } }",
+            "2:24: 'A' is here a second time (first on line 1). Keep one of the two.",
+        ),
+        ("glossary.yml", "- { en: a, not: [b] }", "1:12: 0.not: ['b'] is not of type 'object'."),
+        ("glossary.yml", "- { en: ' a' }", "1:5: 0.en: ' a' does not match"),
+        ("glossary.yml", "", "1:1: the file: None is not of type 'array'. Write a list"),
+    ],
+)
+def test_problem_of_questions_or_glossary(project: Path, name: str, text: str, said: str) -> None:
+    write_tree(project, {f"source/{name}": f"{text}\n"})
+    source, problems = parse_source(project)
+    assert source
+    (problem,) = words(problems)
+    assert problem.startswith(f"source/{name}:{said}")

@@ -10,9 +10,10 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 
-from warpdeck import highlight, markup
-from warpdeck.model import Fence, Kind, Location, Note, Problem
+from warpdeck import glossary, highlight, markup
+from warpdeck.model import QUESTION_TAG, Fence, Kind, Location, Note, Problem
 from warpdeck.parse import FENCE_LANGUAGE
 from warpdeck.snippets import did_you_mean
 from warpdeck.source import Source
@@ -25,6 +26,9 @@ _WORD = re.compile(r"[A-Za-z0-9][\w.'’/-]*")
 # A fence as parse.py leaves it behind: its number on the line after the marks.
 _LIFTED = re.compile(rf"(?:`{{3,}}|~{{3,}}){FENCE_LANGUAGE}\n[^\n]*")
 _CALLOUT = re.compile(r"^[ \t>]*> ?\[!([^\]\n]*)\]", re.MULTILINE)
+_QUOTE = re.compile(r"(?: {0,3}> ?)+")
+_LIST_ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+_INDENTED = re.compile(r"(?: {4}| {0,3}\t)")
 # 200 Chinese characters say about what 120 English words say.
 _WORDS_PER_CJK = 0.6
 
@@ -188,6 +192,65 @@ def _fence_width(fence: Fence, most: int) -> Iterator[Problem]:
             )
 
 
+def _questions(note: Note, source: Source) -> Iterator[Problem]:
+    known = [question.id for question in source.questions]
+    for tag, at in zip(note.tags, note.tag_places, strict=True):
+        if not known or not tag.startswith(QUESTION_TAG):
+            continue
+        named = tag.removeprefix(QUESTION_TAG)
+        if named not in known:
+            near = did_you_mean(named, known)
+            hint = near or "Write one of source/questions.yml, or add it there."
+            yield Problem(at, "unknown-question", f"there is no question '{named}'", hint)
+
+
+def _wrong_words(note: Note, source: Source) -> Iterator[Problem]:
+    return glossary.problems(note, source.glossary)
+
+
+def _indented_code(note: Note, source: Source) -> Iterator[Problem]:
+    for text, first in ((note.front, note.front_line), (note.back, note.back_line)):
+        for number, column in _indented_blocks(text):
+            yield Problem(
+                Location(note.at.path, first + number, column),
+                "indented-code",
+                "indented by four spaces, which is no code block here",
+                "Use a fence.",
+            )
+
+
+def _indented_blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Yield line (from 0) and column of each block that Markdown elsewhere takes for code.
+
+    Such a block stands after an empty line, outside lists: in one, the indentation is its own.
+    """
+    in_list, in_block, around = False, False, 0
+    for (quotes, empty), group in groupby(_unquoted(text), key=lambda line: line[:2]):
+        if quotes != around:
+            in_list, in_block, around = False, False, quotes
+        if empty:
+            continue
+        paragraph = [line[2:] for line in group]
+        number, column, first = paragraph[0]
+        indented = _INDENTED.match(first) and not first.lstrip().startswith(("```", "~~~"))
+        if not indented:
+            in_list = in_list and first[0].isspace()
+        elif not in_list and not in_block:
+            yield number, column
+        in_block = bool(indented) and not in_list
+        in_list = in_list or any(_LIST_ITEM.match(line) for _, _, line in paragraph)
+
+
+def _unquoted(text: str) -> Iterator[tuple[int, bool, int, int, str]]:
+    """Yield for each line: depth of quotes, whether it is empty, line, column, text in them."""
+    for number, line in enumerate(text.split("\n")):
+        quote = _QUOTE.match(line)
+        prefix = quote[0] if quote else ""
+        rest = markup.unpadded(line[len(prefix) :]).rstrip()
+        column = len(line) - len(line[len(prefix) :].lstrip()) + 1
+        yield prefix.count(">"), not rest, number, column, rest
+
+
 def _length(note: Note, source: Source) -> Iterator[Problem]:
     most = source.project.answer_words
     words = count_words(note.back)
@@ -217,7 +280,10 @@ _NOTE_RULES: tuple[Callable[[Note, Source], Iterator[Problem]], ...] = (
     _citations,
     _callouts,
     _fences,
+    _indented_code,
     _length,
+    _questions,
+    _wrong_words,
 )
 
 
@@ -281,6 +347,7 @@ def _differences(note: Note, other: Note) -> Iterator[Problem]:
         ("level", note.level, other.level),
         ("cloze numbers", note.ordinals, other.ordinals),
         (".retired", note.retired, other.retired),
+        ("questions", _asked(note), _asked(other)),
     )
     for what, one, two in pairs:
         if one != two:
@@ -291,6 +358,10 @@ def _differences(note: Note, other: Note) -> Iterator[Problem]:
                 f"{note.at.path}:{note.at.line}",
                 "Make them agree.",
             )
+
+
+def _asked(note: Note) -> tuple[str, ...]:
+    return tuple(sorted(tag for tag in note.tags if tag.startswith(QUESTION_TAG)))
 
 
 def _said(value: object) -> str:

@@ -123,6 +123,30 @@ class Reference:
     """ISO date on which the document was last read for this deck."""
 
 
+QUESTION_TAG = "q::"
+"""Begins the tag by which a note says which question of questions.yml it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of source/questions.yml, which notes claim to answer."""
+
+    id: str
+    """What notes name in the tag `q::<id>`."""
+    titles: tuple[tuple[str, str], ...]
+    """(language, short title) pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One concept of source/glossary.yml and the one word that each language has for it."""
+
+    words: tuple[tuple[str, str], ...]
+    """(language, word) pairs."""
+    wrong: tuple[tuple[str, str], ...]
+    """(language, word) pairs: words for the same that no note may use."""
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
     """`[@key#section]`."""
@@ -217,6 +241,8 @@ class Note:
     """Line in the file of the first line of `front`."""
     back_line: int
     """Line in the file of the first line of `back`."""
+    tag_places: tuple[Location, ...] = ()
+    """Where each of `tags` stands, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +340,15 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """How a version compares with somebody else's code for the same."""
+
+    name: str
+    ratio: float
+    """Its time by ours: above 1 we are faster."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One shape of one version, checked, and timed where the shape is large enough."""
 
@@ -324,6 +359,21 @@ class Case:
     time_us: Timing | None = None
     gb_per_s: float | None = None
     ratio_to_limit: float | None = None
+    tflop_per_s: float | None = None
+    baseline: Baseline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the compiler gave one `__global__` function."""
+
+    function: str
+    registers: int
+    """Of a thread."""
+    shared_bytes: int
+    """Static shared memory of a block."""
+    spilled_bytes: int
+    """Local memory of a thread that holds what found no register."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +410,7 @@ class Version:
     sanitizers: tuple[tuple[str, str], ...]
     """(tool, `pass` or its message) pairs for memcheck, racecheck, initcheck, synccheck."""
     mutants: Mutants | None = None
+    resources: tuple[Resources, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +421,8 @@ class Bug:
     version: str
     detector: str
     seen: str
+    also: tuple[str, ...] = ()
+    """Other detectors that caught it too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ class _File:
     topic: str
     language: str
     lines: list[str]
-    tags: tuple[str, ...] = ()
+    tags: tuple[tuple[str, Location], ...] = ()
+    """Those of the front matter, for every note, and where they stand."""
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, line: int, column: int, rule: str, message: str, hint: str) -> None:
@@ -150,7 +151,8 @@ def _front_matter(file: _File) -> int:
     found, problems = yamlfile.parse(text, file.path, "frontmatter", line=2)
     file.problems += problems
     if found and found.data:
-        file.tags = tuple(found.data.get("tags", ()))
+        tags = found.data.get("tags", ())
+        file.tags = tuple((tag, found.at("tags", n)) for n, tag in enumerate(tags))
     return end + 1
 
 
@@ -320,7 +322,7 @@ class _Attributes:
     ids: list[str] = field(default_factory=list)
     kinds: list[Kind] = field(default_factory=list)
     levels: list[int] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
+    tags: list[tuple[str, Location]] = field(default_factory=list)
     retired: bool = False
 
 
@@ -334,7 +336,7 @@ def _note(file: _File, section: _Section) -> Note | None:
             hint = "Add one that is never to change at its end: {#topic-what-it-asks}."
             file.problem(section.line, 1, "no-id", "this note has no id", hint)
         return None
-    marks = markup.Marks()
+    marks, tags = markup.Marks(), (*file.tags, *attributes.tags)
     front, back, divided, back_line = _divide(file, section)
     # Filled up on the left, so that its columns are those of the file.
     placed = markup.PAD * (section.column - 1) + heading
@@ -353,11 +355,12 @@ def _note(file: _File, section: _Section) -> Note | None:
         directives=tuple(marks.directives),
         citations=tuple(marks.citations),
         ordinals=tuple(sorted(marks.ordinals | _blank_ordinals(section.fences))),
-        tags=(*file.tags, *attributes.tags),
+        tags=tuple(tag for tag, _ in tags),
         retired=attributes.retired,
         at=Location(file.path, section.line, 1),
         front_line=section.line + 1,
         back_line=back_line,
+        tag_places=tuple(place for _, place in tags),
     )
     file.problems += marks.problems
     return note
@@ -398,7 +401,11 @@ def _attributes(file: _File, line: int, column: int, text: str) -> _Attributes:
         elif match["class"]:
             _add_class(file, where, match["class"], found)
         elif match["key"] == "tags":
-            found.tags += _TAG.findall(match["value"])
+            begin = column + match.start("value")
+            found.tags += [
+                (tag[0], Location(file.path, line, begin + tag.start()))
+                for tag in _TAG.finditer(match["value"])
+            ]
         else:
             name = match["key"] or match["bad"]
             hint = did_you_mean(name, ["tags", *_CLASSES]) or (

@@ -21,6 +21,7 @@ from warpdeck import jsonfile, mutation
 from warpdeck.atomic import write_bytes
 from warpdeck.files import UNSHOWABLE
 from warpdeck.model import (
+    Baseline,
     Bug,
     Case,
     Kernel,
@@ -28,6 +29,7 @@ from warpdeck.model import (
     Output,
     Problem,
     Receipt,
+    Resources,
     Timing,
     Version,
     WarpdeckError,
@@ -241,18 +243,27 @@ def parse(document: Mapping[str, Any]) -> Receipt:
                 tuple(_case(case) for case in version["cases"]),
                 tuple(version["sanitizers"].items()),
                 mutation.parse(version),
+                resources=tuple(_resources(version.get("resources", {}))),
             )
             for version in document["versions"]
         ),
         bugs=tuple(
-            Bug(bug["id"], bug["version"], bug["detector"], bug["seen"]) for bug in document["bugs"]
+            Bug(bug["id"], bug["version"], bug["detector"], bug["seen"], tuple(bug.get("also", ())))
+            for bug in document["bugs"]
         ),
         outputs=tuple(Output(output["id"], output["stdout"]) for output in document["outputs"]),
     )
 
 
+def _resources(data: Mapping[str, Any]) -> Iterator[Resources]:
+    for function, used in data.items():
+        yield Resources(
+            function, used["registers"], used["shared_bytes"], used.get("spilled_bytes", 0)
+        )
+
+
 def _case(case: Mapping[str, Any]) -> Case:
-    time = case.get("time_us")
+    time, baseline = case.get("time_us"), case.get("baseline")
     return Case(
         shape=tuple(case["shape"]),
         seed=case["seed"],
@@ -261,4 +272,6 @@ def _case(case: Mapping[str, Any]) -> Case:
         time_us=Timing(time["median"], time["min"], time["max"], time["runs"]) if time else None,
         gb_per_s=case.get("gb_per_s"),
         ratio_to_limit=case.get("ratio_to_limit"),
+        tflop_per_s=case.get("tflop_per_s"),
+        baseline=Baseline(baseline["name"], baseline["ratio"]) if baseline else None,
     )

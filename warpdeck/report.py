@@ -6,21 +6,29 @@ Owns: what is counted. Must not know rules or printing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from warpdeck import mutation
+from warpdeck.coverage import Answered, coverage
 from warpdeck.lint import count_words
 from warpdeck.model import (
+    Baseline,
+    Bug,
+    Case,
     HostOperation,
     Kernel,
     Kind,
     Note,
     ProgramReceipt,
     ProgramSpec,
+    Question,
     Receipt,
     Topic,
+    Version,
 )
+from warpdeck.resolve import shown_case
 from warpdeck.source import Source
 
 
@@ -41,8 +49,23 @@ class TopicCount:
 
 
 @dataclass(frozen=True, slots=True)
+class MutantCount:
+    """What became of the mutants of one or more versions."""
+
+    made: int
+    killed: int
+    equivalent: int
+    """Those that cannot be told from the original, as its compiled code or an argument says."""
+
+    @property
+    def total(self) -> int:
+        """Those that a check could kill."""
+        return self.made - self.equivalent
+
+
+@dataclass(frozen=True, slots=True)
 class KernelCount:
-    """One kernel and its receipt."""
+    """One kernel and its receipt; without a fresh one, no figure."""
 
     kernel: str
     steps: int
@@ -54,6 +77,20 @@ class KernelCount:
     best: str
     """Name of the fastest step but the limit itself, at the shape that cards show."""
     ratio_to_limit: float
+    baseline: Baseline | None
+    """What the fastest step was compared with, if anything."""
+    sizes: int
+    """Shapes at which each step was compared with its reference: the fewest of any step."""
+    max_error: float
+    """Of the case that comes nearest to its tolerance."""
+    tolerance: float
+    """Of the same case."""
+    sanitizers: tuple[str, ...]
+    """Tools that every step passed."""
+    caught: Mapping[str, int]
+    """How many bugs each detector caught."""
+    mutants: MutantCount | None
+    """None where the receipt says nothing of mutants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +104,10 @@ class ProgramCount:
     """`fresh`, or `missing or stale`."""
     tools: str
     """What compiled, launched and served it, with versions."""
+    sanitizers: tuple[str, ...]
+    """What it ran under without a report."""
+    caught: Mapping[str, int]
+    """How many bugs each detector caught."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +120,15 @@ class Report:
     untranslated: tuple[str, ...]
     uncited: tuple[str, ...]
     """References that no note cites."""
+    coverage: tuple[Answered, ...]
+    """Empty where the project has no questions.yml."""
+    terms: int
+    """Concepts in the glossary."""
+
+    @property
+    def open_questions(self) -> tuple[str, ...]:
+        """Ids of the questions that no note answers."""
+        return tuple(found.question.id for found in self.coverage if not found.notes)
 
 
 def make(
@@ -106,51 +156,80 @@ def make(
         ),
         untranslated=_untranslated(source),
         uncited=tuple(r.key for r in source.references if r.key not in cited),
+        coverage=coverage(source.questions, source.notes),
+        terms=len(source.glossary),
     )
 
 
 def as_data(report: Report) -> dict[str, Any]:
     """Return the report as plain data for JSON; key names are part of the interface."""
-    return {
-        "topics": [
-            {
-                "topic": t.topic,
-                "language": t.language,
-                "deck": t.deck,
-                "description": t.description,
-                "notes": t.notes,
-                "cards": t.cards,
-                "kinds": dict(t.kinds),
-                "levels": dict(t.levels),
-                "words": t.words,
-            }
-            for t in report.topics
-        ],
-        "kernels": [
-            {
-                "kernel": k.kernel,
-                "steps": k.steps,
-                "bugs": k.bugs,
-                "outputs": k.outputs,
-                "receipt": k.receipt,
-                "gpu": k.gpu,
-                "best": k.best,
-                "ratio_to_limit": k.ratio_to_limit,
-            }
-            for k in report.kernels
-        ],
-        "programs": [
-            {
-                "kernel": p.operation,
-                "program": p.program,
-                "bugs": p.bugs,
-                "receipt": p.receipt,
-                "tools": p.tools,
-            }
-            for p in report.programs
-        ],
+    data: dict[str, Any] = {
+        "topics": [_topic_data(topic) for topic in report.topics],
+        "kernels": [_kernel_data(kernel) for kernel in report.kernels],
+        "programs": [_program_data(program) for program in report.programs],
         "untranslated": list(report.untranslated),
         "uncited": list(report.uncited),
+    }
+    if report.coverage:
+        data["coverage"] = {
+            "questions": [
+                {
+                    "id": found.question.id,
+                    "titles": dict(found.question.titles),
+                    "notes": list(found.notes),
+                }
+                for found in report.coverage
+            ],
+            "open": list(report.open_questions),
+        }
+    if report.terms:
+        data["glossary"] = {"terms": report.terms}
+    return data
+
+
+def _topic_data(topic: TopicCount) -> dict[str, Any]:
+    return {
+        "topic": topic.topic,
+        "language": topic.language,
+        "deck": topic.deck,
+        "description": topic.description,
+        "notes": topic.notes,
+        "cards": topic.cards,
+        "kinds": dict(topic.kinds),
+        "levels": dict(topic.levels),
+        "words": topic.words,
+    }
+
+
+def _kernel_data(kernel: KernelCount) -> dict[str, Any]:
+    return {
+        "kernel": kernel.kernel,
+        "steps": kernel.steps,
+        "bugs": kernel.bugs,
+        "outputs": kernel.outputs,
+        "receipt": kernel.receipt,
+        "gpu": kernel.gpu,
+        "best": kernel.best,
+        "ratio_to_limit": kernel.ratio_to_limit,
+        "baseline": asdict(kernel.baseline) if kernel.baseline else None,
+        "sizes": kernel.sizes,
+        "max_error": kernel.max_error,
+        "tolerance": kernel.tolerance,
+        "sanitizers": list(kernel.sanitizers),
+        "caught": dict(kernel.caught),
+        "mutants": asdict(kernel.mutants) if kernel.mutants else None,
+    }
+
+
+def _program_data(program: ProgramCount) -> dict[str, Any]:
+    return {
+        "kernel": program.operation,
+        "program": program.program,
+        "bugs": program.bugs,
+        "receipt": program.receipt,
+        "tools": program.tools,
+        "sanitizers": list(program.sanitizers),
+        "caught": dict(program.caught),
     }
 
 
@@ -159,6 +238,12 @@ def cards_of(note: Note) -> int:
     if note.kind is Kind.CLOZE:
         return len(note.ordinals)
     return 2 if note.kind is Kind.REVERSE else 1
+
+
+def title_of(question: Question, languages: Sequence[str]) -> str:
+    """Return the English title of `question`, else that of the first language that has one."""
+    titles = dict(question.titles)
+    return next(titles[code] for code in ("en", *languages) if code in titles)
 
 
 def _topic(source: Source, topic: Topic, language: str, deck: str) -> TopicCount:
@@ -178,7 +263,9 @@ def _topic(source: Source, topic: Topic, language: str, deck: str) -> TopicCount
 
 
 def _kernel(kernel: Kernel, receipt: Receipt | None) -> KernelCount:
-    best, ratio = _best(kernel, receipt) if receipt else ("", 0.0)
+    versions = receipt.versions if receipt else ()
+    best, case = _best(kernel, versions)
+    worst = _worst(versions)
     return KernelCount(
         kernel=kernel.name,
         steps=len(kernel.steps),
@@ -187,8 +274,29 @@ def _kernel(kernel: Kernel, receipt: Receipt | None) -> KernelCount:
         receipt="fresh" if receipt else "missing or stale",
         gpu=receipt.gpu if receipt else "",
         best=best,
-        ratio_to_limit=ratio,
+        ratio_to_limit=case.ratio_to_limit or 0.0 if case else 0.0,
+        baseline=case.baseline if case else None,
+        sizes=min((sizes(version) for version in versions), default=0),
+        max_error=worst.max_error if worst else 0.0,
+        tolerance=worst.tolerance if worst else 0.0,
+        sanitizers=_passed_by_all(versions),
+        caught=_caught(receipt.bugs if receipt else ()),
+        mutants=mutants(versions),
     )
+
+
+def sizes(version: Version) -> int:
+    """Return at how many shapes `version` was compared with its reference."""
+    return len({case.shape for case in version.cases})
+
+
+def mutants(versions: Sequence[Version]) -> MutantCount | None:
+    """Return what became of the mutants of `versions`, None where nothing is known of any."""
+    made = [version.mutants.made for version in versions if version.mutants]
+    if not made:
+        return None
+    killed, total = mutation.score(versions)
+    return MutantCount(sum(made), killed, sum(made) - total)
 
 
 def _program(
@@ -200,18 +308,45 @@ def _program(
         bugs=sum(bug.version == program.id for bug in operation.bugs),
         receipt="fresh" if receipt else "missing or stale",
         tools=", ".join(" ".join(tool) for tool in receipt.tools) if receipt else "",
+        sanitizers=receipt.sanitizers if receipt else (),
+        caught=_caught(receipt.bugs if receipt else ()),
     )
 
 
-def _best(kernel: Kernel, receipt: Receipt) -> tuple[str, float]:
+def _caught(bugs: Iterable[Bug]) -> Mapping[str, int]:
+    return dict(sorted(Counter(bug.detector for bug in bugs).items()))
+
+
+def _best(kernel: Kernel, versions: Sequence[Version]) -> tuple[str, Case | None]:
+    """Return the name of the fastest step but the limit, and its case that cards show."""
     measured = [
-        (case.ratio_to_limit or 0.0, version.name)
-        for version in receipt.versions
-        for case in version.cases
-        if case.shape == kernel.shape and version.name != kernel.limit
+        (version.name, case)
+        for version in versions
+        if version.name != kernel.limit and (case := shown_case(version, kernel.shape))
     ]
-    ratio, name = max(measured, default=(0.0, ""))
-    return name, ratio
+    return max(measured, key=lambda step: step[1].ratio_to_limit or 0.0, default=("", None))
+
+
+def _worst(versions: Iterable[Version]) -> Case | None:
+    """Return the case that comes nearest to its tolerance."""
+    cases = [case for version in versions for case in version.cases]
+    return max(
+        cases,
+        key=lambda case: (
+            case.max_error / case.tolerance if case.tolerance else 0.0,
+            case.max_error,
+        ),
+        default=None,
+    )
+
+
+def _passed_by_all(versions: Sequence[Version]) -> tuple[str, ...]:
+    tools = dict.fromkeys(tool for version in versions for tool, _ in version.sanitizers)
+    return tuple(
+        tool
+        for tool in tools
+        if all(dict(version.sanitizers).get(tool) == "pass" for version in versions)
+    )
 
 
 def _untranslated(source: Source) -> tuple[str, ...]:
