@@ -91,7 +91,7 @@ def check_quantiser(x, threshold, top, name):
     error = np.abs(np.abs(got - x) - np.abs(want - x)).max()
     if not error <= 1e-9 * threshold:
         sys.exit(
-            f"{name}: off by {error:.3f} more than the nearest code"
+            f"{name}: the error differs by {error:.3f} from the nearest code's"
         )
 
 

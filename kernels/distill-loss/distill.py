@@ -42,7 +42,8 @@ def definition(student, teacher, labels, T, alpha):
     gradient = (
         alpha * (q - one_hot) + (1 - alpha) * T * (q_soft - p)
     ) / len(labels)
-    return alpha * hard + (1 - alpha) * T**2 * soft, gradient
+    loss = alpha * hard + (1 - alpha) * T**2 * soft
+    return loss, gradient
 
 
 def run(student, teacher, labels, T, alpha):
