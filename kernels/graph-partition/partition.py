@@ -68,6 +68,16 @@ def order(graph, part):
 # ANCHOR_END: acyclic
 
 
+def crossings(graph, part, device):
+    """Tensors that go to another device, each once for every part that reads it."""
+    return {
+        (i, part[n])
+        for n, (_, ins) in graph.items()
+        for i in ins
+        if device[part[i]] != device[part[n]]
+    }
+
+
 def random_graph(seed):
     """A graph of 24 nodes by a small generator of its own: the same on every machine."""
     graph, state = {}, seed
@@ -110,7 +120,10 @@ def main():
             f"part {p} ({device[p]}):",
             " ".join(n for n in part if part[n] == p),
         )
-    print("tensors that cross:", len(part_edges(GRAPH, part)))
+    print(
+        "tensors between devices:",
+        len(crossings(GRAPH, part, device)),
+    )
 
 
 main()

@@ -72,8 +72,9 @@ def checked(model):
             f"check_model: {' '.join(str(error).split('==>')[0].split())}"
         )
     except shape_inference.InferenceError as error:
+        first = str(error).splitlines()[0]
         stop(
-            f"infer_shapes: {str(error).splitlines()[-1].strip()}"
+            f"infer_shapes: {first.split('error(s): ')[-1].strip()}"
         )
 
 
