@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import CHROMIUM, PHONE, chromium
 from conftest import write_tree
-from test_report import add_lists
+from test_report import add_lists, argue
 from worktree import ROOT, Tree
 
 from warpdeck.cli import main
@@ -128,13 +128,14 @@ def test_survivors_are_shown_with_their_reasons(project: Path) -> None:
     document = json.loads(path.read_text())
     survivor = {"mutant": "add:2:5:plus", "mutation": "`+` → `-`", "reason": "undetected: rare"}
     document["versions"][0]["mutants"] = {
-        "made": 3,
-        "killed": 1,
-        "by": {"compare": 1},
+        "made": 101,
+        "killed": 99,
+        "by": {"compare": 99},
         "equivalent": 1,
         "survivors": [survivor],
     }
     path.write_text(json.dumps(document))
+    argue(project, [survivor])
     page = page_of(project)
-    assert "1 of 2 mutants killed, 1 more are equivalent" in page
+    assert "99 of 100 mutants killed, 1 more equivalent" in page
     assert "add:2:5:plus</code> `+` → `-`" in page and "undetected: rare" in page
