@@ -60,6 +60,9 @@ class _Words:
     def wrong_in(self, text: str) -> Iterator[tuple[str, int]]:
         """Yield each wrong word of marked Markdown and the index at which it begins."""
         prose, places = _prose(text)
+        folded = _key(prose)
+        if not any(word in folded for word in self.instead):
+            return  # as in nearly every text, and far quicker than the pattern
         for match in self.pattern.finditer(prose):
             if _key(match[0]) in self.instead:
                 yield " ".join(match[0].split()), places(match.start())

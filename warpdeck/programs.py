@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,19 +104,27 @@ def _keys(program: ProgramSpec, index: int, yaml: Yaml) -> Iterator[Problem]:
 
 def _imports(program: ProgramSpec, code: str, shown: str) -> Iterator[Problem]:
     try:
-        tree = ast.parse(code)
+        imported = _imported_by(code)
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         what = f"this is not Python: {getattr(error, 'msg', None) or error}"
         yield Problem(Location(shown, line, column), "not-python", what, "Mend the code.")
         return
-    for node in ast.walk(tree):
-        for name in _imported(node):
-            if name not in sys.stdlib_module_names and name not in program.packages:
-                at = Location(shown, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
-                hint = f"Add it to `packages` of '{program.id}' in kernel.yml."
-                what = f"imports '{name}', which kernel.yml does not name"
-                yield Problem(at, "unnamed-package", what, hint)
+    for name, line, column in imported:
+        if name not in sys.stdlib_module_names and name not in program.packages:
+            hint = f"Add it to `packages` of '{program.id}' in kernel.yml."
+            what = f"imports '{name}', which kernel.yml does not name"
+            yield Problem(Location(shown, line, column), "unnamed-package", what, hint)
+
+
+@lru_cache(maxsize=1024)
+def _imported_by(code: str) -> tuple[tuple[str, int, int], ...]:
+    """Return (package, line, column) of each import; raises what ast.parse raises."""
+    return tuple(
+        (name, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
+        for node in ast.walk(ast.parse(code))
+        for name in _imported(node)
+    )
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -84,6 +84,15 @@ def parse(
     text: str, shown: str, schema: Schema, line: int = 1
 ) -> tuple[Yaml | None, list[Problem]]:
     """Like `load`, for `text` that begins on line `line` of the file `shown`."""
+    found, problems = _parse(text, shown, schema, line)
+    return found, list(problems)
+
+
+# While `preview --serve` runs, all files but the one just saved are as they were.
+@lru_cache(maxsize=1024)
+def _parse(
+    text: str, shown: str, schema: Schema, line: int
+) -> tuple[Yaml | None, tuple[Problem, ...]]:
     try:
         loader = _Loader(text)
         try:
@@ -92,29 +101,28 @@ def parse(
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        return None, [_syntax(error, shown, line)]
+        return None, (_syntax(error, shown, line),)
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         at = Location(shown, line + before.count("\n"), len(before) - before.rfind("\n"))
         what = f"not YAML: character U+{ord(text[error.position]):04X} is not allowed"
-        return None, [Problem(at, "yaml", what, "Remove it.")]
+        return None, (Problem(at, "yaml", what, "Remove it."),)
     except RecursionError:
-        return None, [_too_deep(shown, line)]
+        return None, (_too_deep(shown, line),)
     except (yaml.YAMLError, ValueError) as error:
         reason = str(error).splitlines()[0]
         at = Location(shown, line)
-        return None, [Problem(at, "yaml", f"not YAML: {reason}", "Mend or remove it.")]
+        return None, (Problem(at, "yaml", f"not YAML: {reason}", "Mend or remove it."),)
     positions: dict[KeyPath, Location] = {(): Location(shown, line, 1)}
     try:
         problems = list(_walk(node, (), shown, line - 1, positions)) if node else []
     except RecursionError:
-        return None, [_too_deep(shown, line)]
+        return None, (_too_deep(shown, line),)
     found = Yaml(data, positions)
     name = schema if isinstance(schema, str) else schema(data)
     for invalid in _validator(name).iter_errors(data):
         problems += _invalid(invalid, found)
-    problems = list(dict.fromkeys(problems))
-    return (None if problems else found), problems
+    return (None if problems else found), tuple(dict.fromkeys(problems))
 
 
 def _too_deep(shown: str, line: int) -> Problem:
