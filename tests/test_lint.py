@@ -109,9 +109,8 @@ def test_long_answer_and_wide_code(project: Path) -> None:
         f"## Q? {{#a}}\n\nx [@guide]\n\n---\n\n{'word ' * 121}\n\n```text\nok\n{'中' * 73}\n```\n"
     )
     wide = "11:73: this line of code has 73 columns, more than 72. Break it: a phone would scroll."
-    assert said(project, zh=text, en=text)[:2] == [
-        f"source/basics/{code}.md:{wide}" for code in ("zh", "en")
-    ]
+    found = said(project, zh=text, en=text)
+    assert {f"source/basics/{code}.md:{wide}" for code in ("zh", "en")} < set(found)
     assert str(problems(project)[2]).startswith("source/basics/zh.md:6:1: the answer of 'a' has 1")
 
 

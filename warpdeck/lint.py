@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 
 from warpdeck import glossary, highlight, markup
@@ -35,16 +37,28 @@ _WORDS_PER_CJK = 0.6
 
 def lint(source: Source, reserved_names: Iterable[str] = ()) -> list[Problem]:
     """Return every problem of `source`; `reserved_names` are words that no topic may be named."""
-    problems: list[Problem] = []
-    for rule in _NOTE_RULES:
-        for note in source.notes:
-            problems += rule(note, source)
+    judge = _judge(replace(source, notes=(), incomplete=frozenset()))
+    problems = [problem for note in source.notes for problem in judge(note)]
     problems += _duplicate_ids(source)
     problems += _duplicate_questions(source)
     problems += _translations(source)
     problems += _deck_names(source)
     problems += _topic_names(source, tuple(reserved_names))
     return problems
+
+
+@lru_cache(maxsize=1)
+def _judge(around: Source) -> Callable[[Note], tuple[Problem, ...]]:
+    """Return what finds the problems of one note; `around` is all but the notes.
+
+    It remembers: while `preview --serve` runs, nearly every note is as it was.
+    """
+
+    @lru_cache(maxsize=50_000)
+    def judge(note: Note) -> tuple[Problem, ...]:
+        return tuple(problem for rule in _NOTE_RULES for problem in rule(note, around))
+
+    return judge
 
 
 # --- one note ----------------------------------------------------------------
