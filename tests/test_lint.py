@@ -111,7 +111,8 @@ def test_long_answer_and_wide_code(project: Path) -> None:
     wide = "11:73: this line of code has 73 columns, more than 72. Break it: a phone would scroll."
     found = said(project, zh=text, en=text)
     assert {f"source/basics/{code}.md:{wide}" for code in ("zh", "en")} < set(found)
-    assert str(problems(project)[2]).startswith("source/basics/zh.md:6:1: the answer of 'a' has 1")
+    long = "source/basics/zh.md:6:1: the answer of 'a' has 1"
+    assert any(problem.startswith(long) for problem in found)
 
 
 @pytest.mark.parametrize(
