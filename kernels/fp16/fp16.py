@@ -10,7 +10,7 @@ import numpy as np
 
 # ANCHOR: decode
 def decode(code):
-    """The value of a 16-bit FP16 code: 1, 5, 10 bits."""
+    """Value of an FP16 code: 1, 5, 10 bits."""
     sign = -1.0 if code >> 15 else 1.0
     e, f = code >> 10 & 31, code & 1023
     if e == 31:

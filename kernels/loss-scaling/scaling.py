@@ -11,21 +11,21 @@ import numpy as np
 # ANCHOR: scaler
 class DynamicScaler:
     def __init__(self, scale=2.0**16, interval=200):
-        self.scale, self.interval, self.good = (
-            scale,
-            interval,
-            0,
-        )
+        self.scale = scale
+        self.interval = interval
+        self.good = 0
 
     def step(self, scaled):
-        """FP32 gradients, or None: skip the step."""
+        """FP32 gradients, or None: skip."""
         if not np.isfinite(scaled).all():
-            self.scale, self.good = self.scale / 2, 0
+            self.scale /= 2
+            self.good = 0
             return None
         grads = scaled.astype(np.float32) / self.scale
         self.good += 1
         if self.good == self.interval:
-            self.scale, self.good = self.scale * 2, 0
+            self.scale *= 2
+            self.good = 0
         return grads
 
 
@@ -80,9 +80,8 @@ def main():
         sys.exit(
             f"the scale went to {scale} after {skipped} skips"
         )
-    print(
-        f"dynamic: 2^16 -> 2^{int(np.log2(scale))}, {skipped} of 900 steps skipped"
-    )
+    print(f"dynamic 2^16 -> 2^{int(np.log2(scale))}")
+    print(f"skipped {skipped} of 900 steps")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 
 # ANCHOR: array
 def systolic(A, B):
-    """C = A B on a K x N array; B stays in the cells."""
+    """C = A B; B stays in the K x N cells."""
     M, K = A.shape
     N = B.shape[1]
     a = np.zeros((K, N), A.dtype)  # moves right
@@ -19,12 +19,12 @@ def systolic(A, B):
     cycles = M + K + N - 2
     for t in range(cycles):
         a[:, 1:] = a[:, :-1].copy()
-        for k in range(K):  # row k starts k cycles later
+        for k in range(K):  # k cycles late
             m = t - k
             a[k, 0] = A[m, k] if 0 <= m < M else 0
         above = np.vstack([np.zeros((1, N), A.dtype), p[:-1]])
         p = above + a * B
-        for n in range(N):  # column n ends n cycles later
+        for n in range(N):  # n cycles late
             m = t - (K - 1) - n
             if 0 <= m < M:
                 C[m, n] = p[-1, n]
