@@ -109,12 +109,13 @@ def main():
         "0 to 63, even": rng.integers(0, 64, m).tolist(),
         "power law": power.tolist(),
     }
-    print("lanes in use    thread/row  warp/row  longest row")
+    print("lanes in use    thread  warp  longest")
     for name, lengths in cases.items():
         check(name, lengths, rng)
+        thread = thread_per_row(lengths)
+        warp = warp_per_row(lengths)
         print(
-            f"{name:<15} {thread_per_row(lengths):>9.0%} {warp_per_row(lengths):>9.0%}"
-            f" {max(lengths):>12}"
+            f"{name:<15}{thread:>7.0%}{warp:>6.0%}{max(lengths):>9}"
         )
 
 

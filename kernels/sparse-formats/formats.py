@@ -151,8 +151,8 @@ def matrices():
     return {
         "3-diag": band,
         "random": scatter,
-        "one full": skew,
-        "4x4 blocks": tiles,
+        "1 full": skew,
+        "blocks": tiles,
     }
 
 
@@ -174,24 +174,12 @@ def main():
                     f"{form}, {name}: SpMV is off by {error:.3g}"
                 )
     sizes = {name: size(A) for name, A in matrices().items()}
-    print(
-        "KB       " + "".join(f"{name:>11}" for name in sizes)
-    )
-    print(
-        "nnz      "
-        + "".join(
-            f"{np.count_nonzero(A):>11}"
-            for A in matrices().values()
-        )
-    )
+    print("KB      " + "".join(f"{name:>7}" for name in sizes))
+    nnz = [np.count_nonzero(A) for A in matrices().values()]
+    print("nnz     " + "".join(f"{n:>7}" for n in nnz))
     for form in next(iter(sizes.values())):
-        print(
-            f"{form:<9}"
-            + "".join(
-                f"{s[form] / 1000:11.0f}"
-                for s in sizes.values()
-            )
-        )
+        kb = [s[form] / 1000 for s in sizes.values()]
+        print(f"{form:<8}" + "".join(f"{k:7.0f}" for k in kb))
 
 
 if __name__ == "__main__":
