@@ -101,7 +101,7 @@ def _topic(arguments: argparse.Namespace, root: Path) -> dict[Path, bytes]:
     lines = (
         f"# A deck name is fixed for ever once it was published.\ndeck:\n{decks}order: {order}\n"
     )
-    texts = {folder / f"{code}.md": f"---\ntags: [{name}]\n---\n# {title}\n" for code in languages}
+    texts = {folder / f"{code}.md": f"# {title}\n" for code in languages}
     texts[folder / "topic.yml"] = lines
     return {path: text.encode() for path, text in texts.items()}
 
