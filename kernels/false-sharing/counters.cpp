@@ -53,7 +53,7 @@ int main() {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = int(i * 7 % 1000 + i % 3);
     for (int v : x) expected += v % 2 == 0;
     alignas(kLine) Packed packed[8];
-    Counter padded[8];
+    alignas(kLine) Counter padded[8];
     long a = count_even(x, packed, 8), b = count_even(x, padded, 8);
     if (a != expected || b != expected) return std::fprintf(stderr, "a count is wrong\n"), 1;
     int own = lines(padded, 8);
