@@ -1,6 +1,6 @@
 /*
 Five collectives on four ranks: what each rank has before and after. Rank 0 gathers all buffers
-and prints them; every rank checks its own against the definition.
+and prints the three that a card asks for; every rank checks its own against the definition.
 
 mpicxx -O2 -std=c++17 collectives.cpp -o collectives && mpirun --oversubscribe -n 4 ./collectives
 */
@@ -26,12 +26,19 @@ Four start(int r) {
     return {10 * r, 10 * r + 1, 10 * r + 2, 10 * r + 3};
 }
 
-// ANCHOR: calls
 Four bcast(Four x) {  // everyone gets root's x
     MPI_Bcast(x.data(), 4, MPI_INT, 0, MPI_COMM_WORLD);
     return x;
 }
 
+Four allreduce(const Four& x) {  // everyone gets the sums
+    Four y;
+    MPI_Allreduce(x.data(), y.data(), 4, MPI_INT, MPI_SUM,
+                  MPI_COMM_WORLD);
+    return y;
+}
+
+// ANCHOR: calls
 Four scatter(const Four& x) {  // rank r gets root's x[r]
     Four y = {-1, -1, -1, -1};
     MPI_Scatter(x.data(), 1, MPI_INT, y.data(), 1, MPI_INT, 0,
@@ -42,13 +49,6 @@ Four scatter(const Four& x) {  // rank r gets root's x[r]
 Four allgather(const Four& x) {  // everyone gets every x[0]
     Four y;
     MPI_Allgather(x.data(), 1, MPI_INT, y.data(), 1, MPI_INT,
-                  MPI_COMM_WORLD);
-    return y;
-}
-
-Four allreduce(const Four& x) {  // everyone gets the sums
-    Four y;
-    MPI_Allreduce(x.data(), y.data(), 4, MPI_INT, MPI_SUM,
                   MPI_COMM_WORLD);
     return y;
 }
@@ -112,10 +112,11 @@ int main(int argc, char** argv) {
         wrong += got[which] != expected(which, rank);
         std::array<Four, kRanks> all;
         MPI_Gather(got[which].data(), 4, MPI_INT, all.data(), 4, MPI_INT, 0, MPI_COMM_WORLD);
-        if (rank == 0) print(names[which], all);
+        if (rank == 0 && which != 0 && which != 3) print(names[which], all);
     }
     int failed = total_of(wrong, rank) + (total_of(rank + 1, rank) != (rank == 0 ? 10 : rank + 1));
     MPI_Bcast(&failed, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    if (!failed && rank == 0) std::printf("bcast, allreduce: right on all 4 ranks\n");
     if (failed && rank == 0) std::fprintf(stderr, "%d results are wrong\n", failed);
     MPI_Finalize();
     return failed != 0;
