@@ -26,6 +26,8 @@ def cycles_per_op(chains, rounds=1000):
                 starts += 1
         cycle += 1
     return cycle / (chains * rounds)
+
+
 # ANCHOR_END: simulate
 
 
@@ -36,7 +38,9 @@ def main():
         got = cycles_per_op(chains)
         bound = max(LATENCY / chains, 1 / UNITS)
         if not abs(got - bound) < 0.01 * bound:
-            sys.exit(f"{chains} chains: {got} cycles, the bound is {bound}")
+            sys.exit(
+                f"{chains} chains: {got} cycles, the bound is {bound}"
+            )
         print(f"{chains:6}  {got:10.1f}")
 
 

@@ -16,7 +16,9 @@ PROGRAM = [  # (text, reads, writes)
     ("or  $7, $1, $6", {1, 6}, 7),
 ]
 # ANCHOR_END: program
-INDEPENDENT = [(f"add ${d}, $1, $2", {1, 2}, d) for d in (3, 4, 5, 6)]
+INDEPENDENT = [
+    (f"add ${d}, $1, $2", {1, 2}, d) for d in (3, 4, 5, 6)
+]
 STAGES = ("IF", "ID", "EX", "MEM", "WB")
 
 
@@ -38,15 +40,20 @@ def must_wait(reads, older, forwarding):
     if in_ex is None or not is_load(in_ex[0]):
         return False
     return in_ex[1] in reads
+
+
 # ANCHOR_END: stall
 
 
 def run(program, forwarding):
     """Simulate; return ({instruction: {cycle: stage}}, number of stall cycles)."""
-    at = dict.fromkeys(STAGES)  # the index of the instruction in each stage
+    # The index of the instruction in each stage.
+    at = dict.fromkeys(STAGES)
     seen = {i: {} for i in range(len(program))}
     fetched = cycle = stalls = 0
-    while fetched < len(program) or any(at[s] is not None for s in STAGES[:4]):
+    while fetched < len(program) or any(
+        at[s] is not None for s in STAGES[:4]
+    ):
         cycle += 1
         # Whether ID may go on was decided by what stood in front of it.
         waits = False
@@ -57,14 +64,18 @@ def run(program, forwarding):
                 else (program[at[s]][0], program[at[s]][2])
                 for s in ("EX", "MEM")
             )
-            waits = must_wait(program[at["ID"]][1], older, forwarding)
+            waits = must_wait(
+                program[at["ID"]][1], older, forwarding
+            )
         at["WB"], at["MEM"] = at["MEM"], at["EX"]
         at["EX"] = None if waits else at["ID"]
         if waits:
             stalls += 1
         else:
             at["ID"] = at["IF"]
-            at["IF"] = fetched if fetched < len(program) else None
+            at["IF"] = (
+                fetched if fetched < len(program) else None
+            )
             fetched += fetched < len(program)
         for stage in STAGES:
             if at[stage] is not None:
@@ -85,7 +96,11 @@ def by_rule(program, forwarding):
         earliest = start[-1] + 1 if start else 3
         for j in range(i):
             if program[j][2] in reads:
-                gap = (2 if is_load(program[j][0]) else 1) if forwarding else 3
+                gap = (
+                    (2 if is_load(program[j][0]) else 1)
+                    if forwarding
+                    else 3
+                )
                 earliest = max(earliest, start[j] + gap)
         start.append(earliest)
     return start[-1] - 3 - (len(program) - 1)
@@ -96,21 +111,37 @@ def show(program, seen):
     for i, (text, _, _) in enumerate(program):
         row = [
             {"MEM": "ME"}.get(s, s)
-            for s in (seen[i].get(c, "") for c in range(1, last_cycle(seen) + 1))
+            for s in (
+                seen[i].get(c, "")
+                for c in range(1, last_cycle(seen) + 1)
+            )
         ]
-        print(f"{text.split()[0]:3}" + "".join(f"{s:>3}" for s in row).rstrip())
+        print(
+            f"{text.split()[0]:3}"
+            + "".join(f"{s:>3}" for s in row).rstrip()
+        )
 
 
 def main():
     """Check the simulator against the rule and the formula, then print."""
-    cases = [PROGRAM, INDEPENDENT, PROGRAM[1:], PROGRAM[::-1], PROGRAM + INDEPENDENT]
+    cases = [
+        PROGRAM,
+        INDEPENDENT,
+        PROGRAM[1:],
+        PROGRAM[::-1],
+        PROGRAM + INDEPENDENT,
+    ]
     for number, program in enumerate(cases):
         for forwarding in (False, True):
             seen, stalls = run(program, forwarding)
             if stalls != by_rule(program, forwarding):
-                sys.exit(f"program {number}: {stalls} stalls, the rule says otherwise")
+                sys.exit(
+                    f"program {number}: {stalls} stalls, the rule says otherwise"
+                )
             if last_cycle(seen) != len(program) + 4 + stalls:
-                sys.exit(f"program {number}: cycles are not n + 4 + stalls")
+                sys.exit(
+                    f"program {number}: cycles are not n + 4 + stalls"
+                )
     for forwarding in (False, True):
         seen, stalls = run(PROGRAM, forwarding)
         cycles = last_cycle(seen)
