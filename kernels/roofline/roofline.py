@@ -181,7 +181,9 @@ def main():
     peak, _, bandwidth = GPUS["H200 SXM"]
     print("\nFP32 kernel      FLOP/B  H200 TFLOP/s")
     counted = formulas(4096).items()
-    for oi, name in sorted((f / b, name) for name, (f, b) in counted):
+    for oi, name in sorted(
+        (f / b, name) for name, (f, b) in counted
+    ):
         print(
             f"{name:<16}{oi:7.3f}{attainable(peak, bandwidth, oi):12.2f}"
         )
