@@ -10,7 +10,7 @@ from fractions import Fraction as F
 
 # TFLOP/s FP32 (no Tensor Cores), TFLOP/s FP16 (Tensor Cores, dense), TB/s
 GPUS = {
-    "A100 SXM 80 GB": (19.5, 312, 2.0),
+    "A100 SXM 80 GB": (19.5, 312, 2.039),
     "H100 SXM": (67, 989, 3.35),
     "H200 SXM": (67, 989, 4.8),
     "B200 SXM": (80, 2250, 8.0),
@@ -180,8 +180,10 @@ def main():
         )
     peak, _, bandwidth = GPUS["H200 SXM"]
     print("\nFP32 kernel      FLOP/B  H200 TFLOP/s")
-    for name, (flop, moved) in formulas(4096).items():
-        oi = flop / moved
+    counted = formulas(4096).items()
+    for oi, name in sorted(
+        (f / b, name) for name, (f, b) in counted
+    ):
         print(
             f"{name:<16}{oi:7.3f}{attainable(peak, bandwidth, oi):12.2f}"
         )
