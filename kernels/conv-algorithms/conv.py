@@ -24,13 +24,12 @@ def direct(x, w, pad):
 
 # ANCHOR: im2col
 def im2col(x, R, S):
-    """x: C×H×W, padded. Each column is one window."""
+    """x: C×H×W. A column is a window."""
     C, H, W = x.shape
     P, Q = H - R + 1, W - S + 1
     cols = np.empty((C, R, S, P, Q), x.dtype)
-    for r in range(R):
-        for s in range(S):
-            cols[:, r, s] = x[:, r : r + P, s : s + Q]
+    for r, s in np.ndindex(R, S):
+        cols[:, r, s] = x[:, r : r + P, s : s + Q]
     return cols.reshape(C * R * S, P * Q)
 
 
@@ -46,7 +45,7 @@ def conv_im2col(x, w):
 
 # ANCHOR: implicit
 def implicit_a(x, m, k, R, S, Q):
-    """A[m, k] of the GEMM, read from x: no buffer."""
+    """A[m, k] of the GEMM, read from x."""
     p, q = divmod(m, Q)
     c, rs = divmod(k, R * S)
     r, s = divmod(rs, S)
@@ -75,7 +74,7 @@ def conv_implicit(x, w, tile=(5, 7)):
 
 # ANCHOR: f23
 def f23(d, g):
-    """2 outputs of a 3-tap filter, 4 products."""
+    """2 outputs, 3 taps, 4 products."""
     d0, d1, d2, d3 = d
     g0, g1, g2 = g
     m1 = (d0 - d2) * g0
@@ -160,13 +159,14 @@ def conv_winograd(x, w, BT=BT, G=G, AT=AT):
 
 # ANCHOR: fft
 def conv_fft(x, w):
-    """x: C×H×W, padded. The product is cyclic."""
+    """x: C×H×W. The product is cyclic."""
     _, H, W = x.shape
     R, S = w.shape[2:]
     X = np.fft.rfft2(x)
     F = np.fft.rfft2(w[:, :, ::-1, ::-1], (H, W))
-    y = np.fft.irfft2((X * F).sum(axis=1), (H, W))
-    return y[:, R - 1 :, S - 1 :]  # no wrap here
+    Y = (X * F).sum(axis=1)
+    y = np.fft.irfft2(Y, (H, W))
+    return y[:, R - 1 :, S - 1 :]
 
 
 # ANCHOR_END: fft
