@@ -241,7 +241,7 @@ def print_errors(errors):
         print(f"  {name:<13} {size}")
     ratio = errors["F(4x4,3x3)"] / errors["F(2x2,3x3)"]
     print(
-        f"  F(4x4) to F(2x2): about {2 ** round(np.log2(ratio))}x"
+        f"  F(4x4) to F(2x2): {2 ** round(np.log2(ratio))}x (nearest 2^n)"
     )
 
 
