@@ -6,6 +6,7 @@ import html
 import json
 import re
 import sys
+import webbrowser
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle, islice
@@ -21,7 +22,7 @@ from worktree import ROOT, Tree
 from warpdeck import markup, note_types, report, workspace
 from warpdeck.cli import main
 from warpdeck.model import RenderedNote
-from warpdeck.preview import anki_backend, data, template
+from warpdeck.preview import anki_backend, data, serve, template
 from warpdeck.preview.cards import cards_of, own_renderer, plain
 from warpdeck.preview.gallery import Gallery, Site
 from warpdeck.preview.maths import to_mathml
@@ -527,3 +528,20 @@ def test_style_is_read_again(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Non
     assert first and second
     changed = {path for path in first.files if first.files[path] != second.files[path]}
     assert changed == {"card.css", "data/version.js"}
+
+
+# --- serving ----------------------------------------------------------------------------
+
+
+def test_ctrl_c_right_after_the_address_is_said_is_no_failure(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(url: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(webbrowser, "open", interrupt)
+    try:
+        address = serve.Address("127.0.0.1", 0)
+        assert serve.run(project, address, allow_stale=True, open_browser=True) == []
+    except KeyboardInterrupt:  # pytest would end the whole run
+        pytest.fail("Ctrl-C came through")

@@ -70,10 +70,10 @@ def run(root: Path, address: Address, *, allow_stale: bool, open_browser: bool) 
         state.begin()
         shown = "localhost" if address.host in (*_LOCAL, "0.0.0.0", "::") else address.host
         url = f"http://{shown}:{listener.getsockname()[1]}/"
-        print(f"{url}  (Ctrl-C ends)", flush=True)
-        if open_browser:
-            webbrowser.open(url)
-        with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends, from the line that says so
+            print(f"{url}  (Ctrl-C ends)", flush=True)
+            if open_browser:
+                webbrowser.open(url)
             asyncio.run(_serve(state, address, listener))
     if state.restart:
         # The same command in the same terminal, with the package as it is now.
