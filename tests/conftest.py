@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from ankibox import AnkiBox, fresh
+from browser import chromium
+from playwright.sync_api import Browser
 from worktree import Tree
 
 from warpdeck import kernels, lint, note_types, parse, receipts
@@ -181,6 +183,13 @@ def box() -> Iterator[AnkiBox]:
     """An empty collection."""
     with fresh() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, one for all tests of a module."""
+    with chromium() as started:
+        yield started
 
 
 # --- golden files ------------------------------------------------------------

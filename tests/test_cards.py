@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import ankibox
 import pytest
 from axe import violations
-from browser import CHROMIUM, PHONE, THEMES, chromium, page_of, show_all, show_one
+from browser import CHROMIUM, PHONE, THEMES, page_of, show_all, show_one
 from playwright.sync_api import Browser
 from worktree import Tree
 
@@ -36,12 +36,6 @@ by_language = pytest.mark.parametrize(
     indirect=True,
 )
 Sides = list[tuple[str, str]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

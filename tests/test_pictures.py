@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pictures
 import pytest
-from browser import CHROMIUM, THEMES, chromium
+from browser import CHROMIUM, THEMES
 from conftest import Bench, Learner
 from playwright.sync_api import Browser
 
@@ -17,12 +15,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
     pytest.mark.xdist_group("pictures"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.mark.parametrize("theme", THEMES)

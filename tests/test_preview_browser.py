@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from axe import violations
-from browser import CHROMIUM, chromium
+from browser import CHROMIUM
 from conftest import PROJECT as SMALL
 from conftest import write_receipts, write_tree
 from playwright.sync_api import Browser, Page, expect
@@ -40,12 +40,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
     pytest.mark.xdist_group("preview-browser"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @functools.cache
