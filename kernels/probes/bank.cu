@@ -23,7 +23,7 @@ constexpr int LOADS = 512;
 // ANCHOR: bank
 // Lane i reads word i * stride, again and again; 32 warps keep
 // the banks busy, so the time is that of the bank accesses.
-__global__ void read(int stride, float* out, long long* cycles) {
+__global__ void read(int stride, float* out, long long* spent) {
     __shared__ float words[32 * 33];
     for (int i = threadIdx.x; i < 32 * 33; i += blockDim.x)
         words[i] = 1;
@@ -34,7 +34,7 @@ __global__ void read(int stride, float* out, long long* cycles) {
 #pragma unroll 16
     for (int i = 0; i < LOADS; ++i) sum += *mine;
     __syncthreads();
-    if (threadIdx.x == 0) *cycles = clock64() - start;
+    if (threadIdx.x == 0) *spent = clock64() - start;
     out[threadIdx.x] = sum;
 }
 // ANCHOR_END: bank

@@ -33,7 +33,8 @@ __global__ void walk(void* at, int steps, long long* cycles) {
 __global__ void walk_shared(int steps, long long* cycles) {
     __shared__ unsigned next[32];
     unsigned at = (unsigned)__cvta_generic_to_shared(next);
-    for (int i = 0; i < 32; ++i) next[i] = at + (i + 1) % 32 * 4;
+    for (int i = 0; i < 32; ++i)
+        next[i] = at + (i + 1) % 32 * 4;
     long long start = clock64();
 #pragma unroll 16
     for (int i = 0; i < steps; ++i)
