@@ -19,8 +19,8 @@
     } while (0)
 
 // ANCHOR: occupancy
-// B = A. A thread has LOADS independent loads in flight; dynamic
-// shared memory that nobody uses keeps other blocks off the SM.
+// B = A, each thread with LOADS independent loads in flight.
+// Shared memory that nobody uses keeps other blocks off the SM.
 template <int LOADS>
 __global__ void copy(const float* A, float* B, int n) {
     int all = gridDim.x * blockDim.x;
