@@ -49,7 +49,7 @@ void print(const char* name, void (*kernel)(float*)) {
     CHECK(cudaFuncGetAttributes(&a, kernel));
     int blocks = 0;
     CHECK(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, 256, 0));
-    printf("%-12s %3d registers, %3zu bytes spilt, %d blocks an SM\n",
+    printf("%-12s %3d registers, %3zu bytes local, %d blocks an SM\n",
            name, a.numRegs, a.localSizeBytes, blocks);
 }
 

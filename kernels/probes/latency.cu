@@ -99,8 +99,8 @@ void print(const char* where, double cycles, int unit) {
 }
 
 int main() {
-    print("shared memory", walk_shared_ring(), 5);
-    print("L1 hit", walk_ring(8 << 10, 128, false), 5);
-    print("L2 hit", walk_ring(4 << 20, 128, false), 50);
-    print("DRAM", walk_ring(32 << 20, 512, true), 100);
+    print("shared memory", walk_shared_ring(), 1);
+    print("L1 hit", walk_ring(8 << 10, 128, false), 1);
+    print("L2 hit", walk_ring(4 << 20, 128, false), 20);
+    print("DRAM", walk_ring(32 << 20, 512, true), 50);
 }

@@ -81,7 +81,7 @@ double time_copy(const float* A, float* B, Sizes gpu, int blocks) {
     return seen[RUNS / 2];
 }
 
-int round5(double percent) { return int(percent / 5 + 0.5) * 5; }
+int round10(double percent) { return int(percent / 10 + 0.5) * 10; }
 
 int main() {
     Sizes gpu{};
@@ -104,10 +104,10 @@ int main() {
     }
     double best = std::min(*std::min_element(one.begin(), one.end()),
                            *std::min_element(four.begin(), four.end()));
-    printf("occupancy   1 load   4 loads\n");
+    printf("warps an SM   1 load   4 loads\n");
     for (size_t i = 0; i < levels.size(); ++i)
-        printf("%7d %%  %5d %%  %6d %%\n", 100 * levels[i] / most, round5(100 * best / one[i]),
-               round5(100 * best / four[i]));
+        printf("%11d %6d %% %7d %%\n", levels[i] * THREADS / 32, round10(100 * best / one[i]),
+               round10(100 * best / four[i]));
     CHECK(cudaFree(A));
     CHECK(cudaFree(B));
 }

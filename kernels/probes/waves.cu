@@ -58,7 +58,7 @@ int main() {
     CHECK(cudaFuncSetAttribute(busy, cudaFuncAttributeMaxDynamicSharedMemorySize, shared));
     time_of(sms, shared);  // warm
     double unit = time_of(sms, shared);
-    printf("%d SMs, one block on each at a time\n", sms);
+    printf("%d SMs, one block on each at a time; time:\n", sms);
     for (int blocks : {1, sms, sms + 1, 2 * sms, 2 * sms + 1})
-        printf("%4d blocks: %.1f times\n", blocks, time_of(blocks, shared) / unit);
+        printf("%4d blocks: %.0f\n", blocks, time_of(blocks, shared) / unit);
 }
