@@ -25,13 +25,15 @@ constexpr int STEPS = 4096;
 template <int ILP>
 __global__ void chains(float* out, long long* cycles) {
     float x[ILP];
-    for (int k = 0; k < ILP; ++k) x[k] = threadIdx.x * 1e-4f + k;
+    for (int k = 0; k < ILP; ++k)
+        x[k] = threadIdx.x * 1e-4f + k;
     __syncthreads();
     long long start = clock64();
 #pragma unroll 128
     for (int i = 0; i < STEPS; ++i)
 #pragma unroll
-        for (int k = 0; k < ILP; ++k) x[k] = fmaf(x[k], x[k], .2f);
+        for (int k = 0; k < ILP; ++k)
+            x[k] = fmaf(x[k], x[k], .2f);
     __syncthreads();
     long long stop = clock64();
     float sum = 0;
