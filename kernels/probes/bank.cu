@@ -50,7 +50,6 @@ double time_of(int stride, float* out, long long* cycles) {
         seen.push_back(double(*cycles) / (32.0 * LOADS));
     }
     std::nth_element(seen.begin(), seen.begin() + RUNS / 2, seen.end());
-    fprintf(stderr, "raw stride %d: %.3f cycles a warp's load\n", stride, seen[RUNS / 2]);
     return seen[RUNS / 2];
 }
 

@@ -94,7 +94,6 @@ double walk_shared_ring() {
 }
 
 void print(const char* where, double cycles, int unit) {
-    fprintf(stderr, "raw %s %.2f\n", where, cycles);
     printf("%-14s %4d cycles\n", where, int(cycles / unit + 0.5) * unit);
 }
 

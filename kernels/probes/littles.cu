@@ -67,8 +67,7 @@ int main() {
         }
         std::nth_element(seen.begin(), seen.begin() + RUNS / 2, seen.end());
         medians.push_back(seen[RUNS / 2]);
-        fprintf(stderr, "raw %d warps: %.1f GB/s\n", w, 16.0 * n / seen[RUNS / 2] / 1e6);
-    }
+        }
     printf("in flight an SM   rate\n");
     for (size_t i = 0; i < warps.size(); ++i)
         printf("%12d KB %6.0f\n", warps[i] / 2, medians[0] / medians[i]);

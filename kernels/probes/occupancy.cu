@@ -1,4 +1,4 @@
-// How much of the best copy rate is left at a lower occupancy, and what do more loads a thread mend?
+// How much of the best copy rate is left at lower occupancy? And with more loads a thread?
 //
 // nvcc -O3 -std=c++17 -arch=native occupancy.cu -o occupancy && ./occupancy
 #include <cuda_runtime.h>
@@ -76,8 +76,6 @@ double time_copy(const float* A, float* B, Sizes gpu, int blocks) {
     CHECK(cudaEventDestroy(start));
     CHECK(cudaEventDestroy(stop));
     std::nth_element(seen.begin(), seen.begin() + RUNS / 2, seen.end());
-    fprintf(stderr, "raw %d loads %d blocks: %.1f GB/s\n", LOADS, blocks,
-            8.0 * n / seen[RUNS / 2] / 1e6);
     return seen[RUNS / 2];
 }
 

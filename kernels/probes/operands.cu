@@ -56,7 +56,6 @@ void print() {
     CHECK(cudaFree(out));
     CHECK(cudaFree(cycles));
     std::nth_element(seen.begin(), seen.begin() + RUNS / 2, seen.end());
-    fprintf(stderr, "raw %d registers: %.2f FMA a cycle\n", REGISTERS, seen[RUNS / 2]);
     printf("%d different registers: %3d FMAs a cycle\n", REGISTERS,
            int(seen[RUNS / 2] / 16 + 0.5) * 16);
 }

@@ -18,7 +18,7 @@
         }                                                       \
     } while (0)
 
-constexpr int THREADS = 256, WORK = 128, TILES = 1024, RUNS = 11;
+constexpr int THREADS = 256, WORK = 64, TILES = 1024, RUNS = 11;
 
 // WORK dependent steps on a tile in shared memory.
 __device__ float use(const float* tile, float sum) {
@@ -105,9 +105,7 @@ int main() {
         fprintf(stderr, "the sums differ\n");
         return 1;
     }
-    fprintf(stderr, "raw plain %.1f us, prefetch %.1f us, per tile %.1f and %.1f ns\n", slow * 1e3,
-            fast * 1e3, slow * 1e6 / TILES, fast * 1e6 / TILES);
-    printf("same sums, about %.1f times as fast\n", int(slow / fast * 2 + 0.5) / 2.0);
+    printf("same sums, about %.1f times as fast\n", int(slow / fast * 5 + 0.5) / 5.0);
     CHECK(cudaFree(A));
     CHECK(cudaFree(one));
     CHECK(cudaFree(two));

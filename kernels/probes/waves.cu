@@ -47,7 +47,6 @@ double time_of(int blocks, int shared) {
     CHECK(cudaEventDestroy(start));
     CHECK(cudaEventDestroy(stop));
     std::nth_element(seen.begin(), seen.begin() + RUNS / 2, seen.end());
-    fprintf(stderr, "raw %d blocks: %.1f us\n", blocks, seen[RUNS / 2] * 1e3);
     return seen[RUNS / 2];
 }
 
