@@ -1,24 +1,32 @@
 /*
-Convolution: y[n][k][h][w] = Σ x[n][c][h + r - 1][w + s - 1] · f[k][c][r][s] over c, r, s.
-3×3, stride 1, one pixel of zero padding, NCHW, float. Shape: N, C, K, H, W, any sizes.
+Convolution: y[n][k][h][w] = Σ x[n][c][h + r - 1][w + s - 1] · f[k][c][r][s] over c, r and s.
+3×3, stride 1, zero padding of one pixel, NCHW, float. A shape is N×C×K×H×W, of any sizes
+(gridDim limits N and K of the first three versions to 65535).
 
 nvcc -O3 -std=c++17 -lineinfo -arch=native conv.cu -o conv && ./conv
 
-TODO
+The bound is the FP32 peak: 9·C multiply-adds an output. Each version removes one cost:
+
+naive          one thread an output; each multiply-add loads a pixel and a weight
+constant       the weights come through the constant cache: half of the loads are gone
+tiled          pixels from a tile with its halo in shared memory: nine reads, one load
+register       a thread keeps 8 pixels × 8 filters: a pixel serves 24 multiply-adds a load
+im2col         the detour of libraries: the windows as a matrix, then a tuned GEMM
+implicit-gemm  the same GEMM gathers its columns itself: no matrix in memory
+winograd       F(2×2, 3×3), fused: 16 multiplications for 4 outputs instead of 36
+
+The filters are reordered or transformed inside each timed call.
 */
-#ifndef TUNE
-#include "../harness/harness.h"
-#else
-#include "../harness/cuda_check.h"
 #include <algorithm>
-#include <vector>
-#include <cstdint>
-#endif
+
 #include <cuda_pipeline.h>
+
+#include "../harness/harness.h"
 
 struct Conv { int N, C, K, H, W; };
 
 __host__ __device__ constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
+__host__ __device__ constexpr int round_up(int a, int b) { return ceil_div(a, b) * b; }
 
 // ----------------------------------------------------------------------------
 // GPU kernels
@@ -46,11 +54,14 @@ __global__ void naive_kernel(const float* x, const float* f,
 }
 // ANCHOR_END: naive
 
+// Floats in 64 KB, all the constant memory there is. Mutants are tested with 16 copies of this
+// file in one program, which share it.
 #ifdef HARNESS_NO_BASELINES
-constexpr int CONSTANT = 1024;
+constexpr int CONSTANT = 1000;
 #else
 constexpr int CONSTANT = 16384;
 #endif
+
 // ANCHOR: constant
 __constant__ float filters[CONSTANT];
 
@@ -83,7 +94,7 @@ __global__ void tiled_kernel(const float* __restrict__ x,
                              const float* __restrict__ f,
                              float* y, Conv d) {
     __shared__ float tile[HALO][HALO];
-    int across = (d.W + TILE - 1) / TILE;
+    int across = ceil_div(d.W, TILE);
     int top = blockIdx.x / across * TILE;
     int left = blockIdx.x % across * TILE;
     int k = blockIdx.y, n = blockIdx.z;
@@ -111,544 +122,558 @@ __global__ void tiled_kernel(const float* __restrict__ x,
 }
 // ANCHOR_END: tiled
 
-// The filters as the rows of a matrix: t[9 c + 3 r + s][k], padded with 0
-// to whole tiles, so that a row's neighbours are different filters.
+constexpr int FILTERS = 64;  // of a block, from here on
+
+// t[9 c + 3 r + s][k] = f[k][c][r][s], padded with 0 in both directions: a tap's weights for
+// neighbouring filters lie side by side, and whole tiles can be loaded without a check.
 __global__ void reorder_kernel(const float* f, float* t, int taps, int K, int padded) {
     int k = blockIdx.x * blockDim.x + threadIdx.x, tap = blockIdx.y;
-    if (k < padded)
-        t[size_t(tap) * padded + k] = k < K && tap < taps ? f[size_t(k) * taps + tap] : 0;
+    t[size_t(tap) * padded + k] =
+        k < K && tap < taps ? f[size_t(k) * taps + tap] : 0;
 }
 
 // ANCHOR: register
-#ifndef RPX
-#define RPX 8
-#endif
-#ifndef RROWS
-#define RROWS 16
-#endif
-#ifndef RCOLS
-#define RCOLS 8
-#endif
-#ifndef RCH
-#define RCH 4
-#endif
-#ifndef RWARPS
-#define RWARPS 16
-#endif
-constexpr int FILTERS = 64;                // of a block
-constexpr int ROWS = RROWS, COLS = RCOLS;         // of a block
-constexpr int ALONG = RPX;                 // pixels of a thread
-constexpr int CHANNELS = RCH;                // of a step
-constexpr int STRIDE = (COLS + 2 + 3) / 4 * 4;
-constexpr int REGTHREADS = FILTERS / 8 * ROWS * COLS / ALONG;
+// ANCHOR: outer
+// The core of all that follows: 16 floats loaded, 64 FMAs.
+// A thread's 8 are two groups of 4, `half` vectors apart:
+// 8 lanes side by side then read 128 bytes in a row.
+__device__ void load8(float* to, const float4* row, int i,
+                      int half) {
+    *(float4*)to = row[i];
+    *(float4*)(to + 4) = row[half + i];
+}
 
-__global__ void __launch_bounds__(REGTHREADS, RWARPS * 32 / REGTHREADS) register_kernel(const float* __restrict__ x,
-                                const float* __restrict__ t,
-                                float* y, Conv d, int padded) {
-    __shared__ float4 tile4[CHANNELS][ROWS + 2][STRIDE / 4];
-    __shared__ float4 f[CHANNELS][9][FILTERS / 4];
+__device__ void add_outer(float (&sum)[8][8], const float* a,
+                          const float* b) {
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+#pragma unroll
+        for (int j = 0; j < 8; j++) sum[i][j] += a[i] * b[j];
+}
+// ANCHOR_END: outer
+
+// As many of 4 neighbours as there are.
+__device__ void store4(float* to, const float* v, int count) {
+    if (count >= 4 && size_t(to) % 16 == 0) {
+        *(float4*)to = *(const float4*)v;
+    } else {
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            if (j < count) to[j] = v[j];
+    }
+}
+
+constexpr int ROWS = 16, COLS = 8;  // of a block
+constexpr int CHANNELS = 4;         // of a step
+
+// 128 threads, each 8 filters × a row of 8 pixels.
+__global__ void __launch_bounds__(8 * ROWS)
+register_kernel(const float* __restrict__ x,
+                const float* __restrict__ t, float* y, Conv d) {
+    __shared__ float4 f[CHANNELS * 9][FILTERS / 4];
+    __shared__ float4 tile[CHANNELS * (ROWS + 2)][3];
+    int groups = ceil_div(d.K, FILTERS);
     int across = ceil_div(d.W, COLS), down = ceil_div(d.H, ROWS);
-    int kb = padded / FILTERS;
-    int k0 = blockIdx.x % kb * FILTERS;
-    int b = blockIdx.x / kb;
+    int first = blockIdx.x % groups * FILTERS;
+    int b = blockIdx.x / groups;
     int left = b % across * COLS, top = b / across % down * ROWS;
     int n = b / across / down;
-    int tid = threadIdx.x;
-    int kg = tid % 8, px = tid / 8;
-    int tx = px % (COLS / ALONG) * ALONG, ty = px / (COLS / ALONG);
-    float sum[8][ALONG] = {};
+    int tid = threadIdx.x, tk = tid % 8, ty = tid / 8;
+    float sum[8][8] = {};
     for (int c0 = 0; c0 < d.C; c0 += CHANNELS) {
-        for (int i = tid; i < CHANNELS * (ROWS + 2) * (COLS + 2); i += REGTHREADS) {
-            int w = i % (COLS + 2), h = i / (COLS + 2) % (ROWS + 2), c = i / (COLS + 2) / (ROWS + 2);
-            int gh = top + h - 1, gw = left + w - 1;
-            bool inside = gh >= 0 && gh < d.H && gw >= 0 && gw < d.W && c0 + c < d.C;
-            ((float*)tile4[c][h])[w] = inside ? x[((size_t(n) * d.C + c0 + c) * d.H + gh) * d.W + gw] : 0;
+        // ANCHOR: register-load
+        for (int i = tid; i < CHANNELS * (ROWS + 2) * (COLS + 2);
+             i += 8 * ROWS) {
+            int row = i / (COLS + 2), col = i % (COLS + 2);
+            int c = c0 + row / (ROWS + 2);
+            int h = top + row % (ROWS + 2) - 1;
+            int w = left + col - 1;
+            bool inside = c < d.C && h >= 0 && h < d.H &&
+                          w >= 0 && w < d.W;
+            size_t plane = size_t(n) * d.C + c;
+            ((float*)tile[row])[col] =
+                inside ? x[(plane * d.H + h) * d.W + w] : 0;
         }
-        for (int i = tid; i < CHANNELS * 9 * FILTERS / 4; i += REGTHREADS) {
-            int q = i % (FILTERS / 4), tap = i / (FILTERS / 4);
-            f[0][tap][q] = *(const float4*)(t + size_t(c0 * 9 + tap) * padded + k0 + 4 * q);
+        for (int i = tid; i < CHANNELS * 9 * FILTERS / 4;
+             i += 8 * ROWS) {
+            int tap = i / (FILTERS / 4), q = i % (FILTERS / 4);
+            const float* row = t + size_t(9 * c0 + tap) *
+                                       groups * FILTERS;
+            f[tap][q] = *(const float4*)(row + first + 4 * q);
         }
         __syncthreads();
+        // ANCHOR_END: register-load
+        // ANCHOR: register-core
 #pragma unroll 1
         for (int c = 0; c < CHANNELS; c++)
 #pragma unroll
             for (int r = 0; r < 3; r++) {
-                float v[ALONG + 4];
+                float in[12], w[8];  // 10 pixels for 8 outputs
+                int row = c * (ROWS + 2) + ty + r;
 #pragma unroll
-                for (int i = 0; i < ALONG + 4; i += 4)
-                    *(float4*)(v + i) = tile4[c][ty + r][(tx + i) / 4];
+                for (int q = 0; q < 3; q++)
+                    *(float4*)(in + 4 * q) = tile[row][q];
 #pragma unroll
                 for (int s = 0; s < 3; s++) {
-                    float g[8];
-                    *(float4*)g = f[c][3 * r + s][kg];
-                    *(float4*)(g + 4) = f[c][3 * r + s][8 + kg];
-#pragma unroll
-                    for (int i = 0; i < 8; i++)
-#pragma unroll
-                        for (int j = 0; j < ALONG; j++) sum[i][j] += g[i] * v[j + s];
+                    load8(w, f[9 * c + 3 * r + s], tk, 8);
+                    add_outer(sum, w, in + s);
                 }
             }
         __syncthreads();
+        // ANCHOR_END: register-core
     }
-    int row = top + ty;
+    if (top + ty >= d.H) return;
 #pragma unroll
     for (int i = 0; i < 8; i++) {
-        int k = k0 + i / 4 * 32 + kg * 4 + i % 4;
-#pragma unroll
-        for (int j = 0; j < ALONG; j++)
-            if (k < d.K && row < d.H && left + tx + j < d.W)
-                y[((size_t(n) * d.K + k) * d.H + row) * d.W + left + tx + j] = sum[i][j];
+        int k = first + i / 4 * 32 + 4 * tk + i % 4;
+        if (k >= d.K) continue;
+        size_t row = (size_t(n) * d.K + k) * d.H + top + ty;
+        float* out = y + row * d.W + left;
+        store4(out, sum[i], d.W - left);
+        store4(out + 4, sum[i] + 4, d.W - left - 4);
     }
 }
 // ANCHOR_END: register
 
 // ANCHOR: im2col
-// m[9 c + 3 r + s][pixel]: what tap (r, s) of channel c sees.
-__global__ void im2col_kernel(const float* x, float* m, Conv d) {
-    int p = blockIdx.x * blockDim.x + threadIdx.x;
-    int plane = d.H * d.W, pixels = d.N * plane;
-    if (p >= pixels) return;
-    int n = p / plane, row = p % plane / d.W, col = p % d.W;
-    int c = blockIdx.y;
-    const float* in = x + (size_t(n) * d.C + c) * plane;
+// m[9 c + 3 r + s][pixel] is what tap (r, s) of channel c sees.
+// `area`: H·W rounded up to 4, so that 4 neighbouring pixels
+// never belong to two images.
+__global__ void im2col_kernel(const float* x, float* m, Conv d,
+                              int area) {
+    int p = blockIdx.x * blockDim.x + threadIdx.x, c = blockIdx.y;
+    int n = p / area, row = p % area / d.W, col = p % area % d.W;
+    if (n >= d.N) return;
+    const float* in = x + (size_t(n) * d.C + c) * d.H * d.W;
     for (int r = 0; r < 3; r++)
         for (int s = 0; s < 3; s++) {
             int h = row + r - 1, w = col + s - 1;
             bool inside = h >= 0 && h < d.H && w >= 0 && w < d.W;
-            m[size_t(9 * c + 3 * r + s) * pixels + p] =
+            m[size_t(9 * c + 3 * r + s) * d.N * area + p] =
                 inside ? in[size_t(h) * d.W + w] : 0;
         }
 }
 
 // ANCHOR: gemm
-#ifndef GDEPTH
-#define GDEPTH 8
-#endif
-#ifndef GPX
-#define GPX 128
-#endif
-#ifndef GMAP
-#define GMAP 0
-#endif
-#ifndef GMIN
-#define GMIN 4
-#endif
-constexpr int PIXELS = GPX, DEPTH = GDEPTH;
+constexpr int PIXELS = 128, DEPTH = 8;  // of a block, of a step
 
+// y = filters × columns: 64 × 128 a block, 8 × 8 a thread.
+// column[i] is element i of the column of this thread's pixel.
 template <class Column>
-__device__ void gemm(const float* __restrict__ t, const Column& column, float* y, Conv d,
-                     int padded) {
-    __shared__ float4 a[2][DEPTH][FILTERS / 4];
+__device__ void gemm(const float* __restrict__ t,
+                     const Column& column, float* y, Conv d,
+                     int area) {
+    __shared__ float4 a[2][DEPTH * FILTERS / 4];
     __shared__ float4 b[2][DEPTH][PIXELS / 4];
-    constexpr int AV = DEPTH * FILTERS / 4 / PIXELS;
+    int groups = ceil_div(d.K, FILTERS);
+    int first = blockIdx.x % groups * FILTERS;
     int tid = threadIdx.x;
-    int kb = padded / FILTERS, k0 = blockIdx.x % kb * FILTERS, p0 = blockIdx.x / kb * PIXELS;
-    int depth = ceil_div(9 * d.C, DEPTH) * DEPTH;
-    int warp = tid / 32, lane = tid % 32;
-#if GMAP == 0
-    int kg = lane % 8, pg = lane / 8 + warp * 4;
-#elif GMAP == 1
-    int kg = lane / 4, pg = lane % 4 + warp * 4;
-#else
-    int kg = lane % 2 + lane / 16 * 2 + (warp % 2) * 4, pg = lane / 2 % 8 + warp / 2 * 8;
-#endif
-    float4 ra[AV];
-    float rb[DEPTH];
+    int tk = tid % 8, tp = tid / 8;
+    const float* from = t + size_t(tid / 16) * groups * FILTERS +
+                        first + tid % 16 * 4;
+    float4 next;
+    float in[DEPTH];
+    auto fetch = [&](int i) {  // into registers
+        next = *(const float4*)(from + size_t(i) * groups * FILTERS);
+#pragma unroll
+        for (int j = 0; j < DEPTH; j++) in[j] = column[i + j];
+    };
+    auto put = [&](int stage) {  // and on into shared memory
+        a[stage][tid] = next;
+#pragma unroll
+        for (int j = 0; j < DEPTH; j++)
+            ((float*)b[stage][j])[tid] = in[j];
+    };
     float sum[8][8] = {};
-    auto fetch = [&](int z) {
-#pragma unroll
-        for (int i = 0; i < AV; i++) {
-            int q = tid + i * PIXELS;
-            ra[i] = *(const float4*)(t + size_t(z + q / (FILTERS / 4)) * padded + k0 + q % (FILTERS / 4) * 4);
-        }
-#pragma unroll
-        for (int i = 0; i < DEPTH; i++) rb[i] = column[z + i];
-    };
-    auto put = [&](int s) {
-#pragma unroll
-        for (int i = 0; i < AV; i++) a[s][0][tid + i * PIXELS] = ra[i];
-#pragma unroll
-        for (int i = 0; i < DEPTH; i++) ((float*)b[s][i])[tid] = rb[i];
-    };
     fetch(0);
     put(0);
     __syncthreads();
-    int stage = 0;
-    for (int z = 0; z < depth; z += DEPTH, stage ^= 1) {
-        bool more = z + DEPTH < depth;
-        if (more) fetch(z + DEPTH);
+    for (int i = 0, stage = 0; i < 9 * d.C; i += DEPTH) {
+        bool more = i + DEPTH < 9 * d.C;
+        if (more) fetch(i + DEPTH);  // lands during the FMAs
 #pragma unroll
-        for (int i = 0; i < DEPTH; i++) {
+        for (int j = 0; j < DEPTH; j++) {
             float u[8], v[8];
-            *(float4*)u = a[stage][i][kg];
-            *(float4*)(u + 4) = a[stage][i][8 + kg];
-            *(float4*)v = b[stage][i][pg];
-            *(float4*)(v + 4) = b[stage][i][PIXELS / 8 + pg];
-#pragma unroll
-            for (int k = 0; k < 8; k++)
-#pragma unroll
-                for (int j = 0; j < 8; j++) sum[k][j] += u[k] * v[j];
+            load8(u, a[stage] + j * FILTERS / 4, tk, 8);
+            load8(v, b[stage][j], tp, 16);
+            add_outer(sum, u, v);
         }
-        if (more) put(stage ^ 1);
+        stage ^= 1;  // nobody reads that one any more
+        if (more) put(stage);
         __syncthreads();
     }
-    int plane = d.H * d.W, pixels = d.N * plane;
-    bool four = plane % 4 == 0 && size_t(y) % 16 == 0;
 #pragma unroll
-    for (int h = 0; h < 2; h++) {
-        int p = p0 + h * PIXELS / 2 + 4 * pg;
-        if (four) {
-            if (p < pixels) {
-                int n = p / plane;
-                float* out = y + size_t(n) * d.K * plane + (p - n * plane);
+    for (int i = 0; i < 8; i++) {
+        int k = first + i / 4 * 32 + 4 * tk + i % 4;
 #pragma unroll
-                for (int i = 0; i < 8; i++) {
-                    int k = k0 + i / 4 * 32 + 4 * kg + i % 4;
-                    if (k < d.K)
-                        *(float4*)(out + size_t(k) * plane) = *(float4*)&sum[i][4 * h];
-                }
-            }
-        } else {
-#pragma unroll
-            for (int j = 0; j < 4; j++) {
-                if (p + j < pixels) {
-                    int n = (p + j) / plane;
-                    float* out = y + size_t(n) * d.K * plane + (p + j - n * plane);
-#pragma unroll
-                    for (int i = 0; i < 8; i++) {
-                        int k = k0 + i / 4 * 32 + 4 * kg + i % 4;
-                        if (k < d.K) out[size_t(k) * plane] = sum[i][4 * h + j];
-                    }
-                }
-            }
+        for (int h = 0; h < 2; h++) {
+            int p = blockIdx.x / groups * PIXELS + h * 64 + 4 * tp;
+            int n = p / area, pixel = p % area;
+            if (k < d.K && n < d.N)
+                store4(y + (size_t(n) * d.K + k) * d.H * d.W + pixel,
+                       sum[i] + 4 * h, d.H * d.W - pixel);
         }
     }
 }
 // ANCHOR_END: gemm
 
-struct Matrix {
-    const float* column;  // of the thread's pixel
-    int pixels, taps;
-    bool inside;
-    __device__ float operator[](int tap) const {
-        return inside && tap < taps ? column[size_t(tap) * pixels] : 0;
+struct StoredColumn {
+    const float* top;
+    size_t row;
+    int count;
+    __device__ float operator[](int i) const {
+        return i < count ? top[i * row] : 0;
     }
 };
 
-__global__ void __launch_bounds__(PIXELS, GMIN)
-gemm_kernel(const float* __restrict__ t, const float* __restrict__ m, float* y,
-                            Conv d, int padded) {
-    int p = blockIdx.x / (padded / FILTERS) * PIXELS + threadIdx.x;
-    int pixels = d.N * d.H * d.W;
-    gemm(t, Matrix{m + p, pixels, 9 * d.C, p < pixels}, y, d, padded);
+__global__ void __launch_bounds__(PIXELS)
+gemm_kernel(const float* __restrict__ t,
+            const float* __restrict__ m, float* y, Conv d,
+            int area) {
+    int block = blockIdx.x / ceil_div(d.K, FILTERS);
+    int p = block * PIXELS + threadIdx.x;
+    int count = p < d.N * area ? 9 * d.C : 0;
+    StoredColumn column = {m + p, size_t(d.N) * area, count};
+    gemm(t, column, y, d, area);
 }
 // ANCHOR_END: im2col
 
-// ANCHOR: implicit
-// The same GEMM; its column is gathered from the image.
-struct Window {
-    const float* corner;
-    unsigned inside;  // a bit a tap
-    int H, W, C;
-    __device__ float operator[](int tap) const {
-        int c = tap / 9, r = tap % 9 / 3, s = tap % 3;
-        return c < C && (inside >> tap % 9 & 1) ? corner[size_t(c) * H * W + r * W + s] : 0;
+// ANCHOR: implicit-gemm
+// A column of the same matrix, gathered from the image.
+struct GatheredColumn {
+    const float* corner;  // of the window
+    unsigned inside;      // one bit a tap
+    Conv d;
+    __device__ float operator[](int i) const {
+        int c = i / 9, tap = i % 9;
+        if (c >= d.C || !(inside >> tap & 1)) return 0;
+        return corner[(size_t(c) * d.H + tap / 3) * d.W + tap % 3];
     }
 };
 
-__global__ void __launch_bounds__(PIXELS, GMIN)
-implicit_kernel(const float* __restrict__ t, const float* __restrict__ x, float* y,
-                                Conv d, int padded) {
-    int p = blockIdx.x / (padded / FILTERS) * PIXELS + threadIdx.x;
-    int plane = d.H * d.W;
-    int n = p / plane, row = p % plane / d.W, col = p % d.W;
+__global__ void __launch_bounds__(PIXELS)
+implicit_kernel(const float* __restrict__ t,
+                const float* __restrict__ x, float* y, Conv d,
+                int area) {
+    int block = blockIdx.x / ceil_div(d.K, FILTERS);
+    int p = block * PIXELS + threadIdx.x;
+    int n = p / area, row = p % area / d.W, col = p % area % d.W;
     unsigned inside = 0;
-    if (n < d.N)
-        for (int tap = 0; tap < 9; tap++) {
-            int h = row + tap / 3 - 1, w = col + tap % 3 - 1;
-            inside |= (h >= 0 && h < d.H && w >= 0 && w < d.W) << tap;
-        }
-    const float* corner = x + (size_t(n) * d.C * d.H + row - 1) * d.W + col - 1;
-    gemm(t, Window{corner, inside, d.H, d.W, d.C}, y, d, padded);
+    for (int tap = 0; tap < 9; tap++) {
+        int h = row + tap / 3 - 1, w = col + tap % 3 - 1;
+        bool in = n < d.N && h >= 0 && h < d.H && w >= 0 && w < d.W;
+        inside |= unsigned(in) << tap;
+    }
+    const float* image = x + size_t(n) * d.C * d.H * d.W;
+    const float* corner = image + (row - 1) * d.W + col - 1;
+    gemm(t, GatheredColumn{corner, inside, d}, y, d, area);
 }
-// ANCHOR_END: implicit
+// ANCHOR_END: implicit-gemm
 
 // ANCHOR: winograd
-#ifndef WSTAGES
-#define WSTAGES 2
-#endif
-#ifndef WMAP
-#define WMAP 0
-#endif
-#ifndef WUNROLL
-#define WUNROLL 8
-#endif
-#ifndef WFRAG
-#define WFRAG 0
-#endif
-constexpr int WUN = WUNROLL;
-constexpr int TILES = 32, STEP = 8;   // tiles of a block, channels of a step
-
-// Gᵀ
-__device__ void filter_transform(float g0, float g1, float g2, float* u, int step) {
+// ANCHOR: winograd-filter
+// G g, for a column or row of a filter
+__device__ void filter_transform(const float* g, int from,
+                                 float* u, int to) {
+    float g0 = g[0], g1 = g[from], g2 = g[2 * from];
     u[0] = g0;
-    u[step] = (g0 + g1 + g2) / 2;
-    u[2 * step] = (g0 - g1 + g2) / 2;
-    u[3 * step] = g2;
+    u[to] = (g0 + g1 + g2) / 2;
+    u[2 * to] = (g0 - g1 + g2) / 2;
+    u[3 * to] = g2;
 }
 
-// U = G g Gᵀ as [C / 8][K / 64][16][8][64], padded with 0
-__global__ void winograd_filter_kernel(const float* f, float* U, int C, int K) {
+constexpr int TILES = 32, STEP = 8;  // of a block; channels
+
+// U = G g Gᵀ, 4×4, as [C / 8][K / 64][16][8][64]: what a block
+// needs at a time is 32 KB in a row. Padded with 0.
+__global__ void winograd_filter_kernel(const float* f, float* U,
+                                       Conv d) {
     int k = blockIdx.x * FILTERS + threadIdx.x, c = blockIdx.y;
-    float g[9], t[12], u[16];
-    for (int i = 0; i < 9; i++)
-        g[i] = k < K && c < C ? f[(size_t(k) * C + c) * 9 + i] : 0;
-    for (int j = 0; j < 3; j++) filter_transform(g[j], g[3 + j], g[6 + j], t + j, 3);
-    for (int i = 0; i < 4; i++) filter_transform(t[3 * i], t[3 * i + 1], t[3 * i + 2], u + 4 * i, 1);
-    size_t at = (size_t(c / STEP) * gridDim.x + blockIdx.x) * 16 * STEP;
-    for (int e = 0; e < 16; e++) U[(at + e * STEP + c % STEP) * FILTERS + threadIdx.x] = u[e];
+    float g[9] = {}, half[12], u[16];
+    if (k < d.K && c < d.C)
+        for (int i = 0; i < 9; i++)
+            g[i] = f[(size_t(k) * d.C + c) * 9 + i];
+    for (int s = 0; s < 3; s++)
+        filter_transform(g + s, 3, half + s, 3);
+    for (int r = 0; r < 4; r++)
+        filter_transform(half + 3 * r, 1, u + 4 * r, 1);
+    size_t part = size_t(c / STEP) * gridDim.x + blockIdx.x;
+    float* to = U + (part * 16 * STEP + c % STEP) * FILTERS;
+    for (int e = 0; e < 16; e++)
+        to[e * STEP * FILTERS + threadIdx.x] = u[e];
 }
+// ANCHOR_END: winograd-filter
 
-// Bᵀ d
-__device__ void input_transform(float& d0, float& d1, float& d2, float& d3) {
-    float sum = d1 + d2, difference = d2 - d1;
-    d0 -= d2;
-    d3 = d1 - d3;
-    d1 = sum;
-    d2 = difference;
+// ANCHOR: winograd-input
+// Bᵀ d, for a column or row of an input tile, in place
+__device__ void input_transform(float* d, int step) {
+    float d1 = d[step], d2 = d[2 * step];
+    d[0] -= d2;
+    d[step] = d1 + d2;
+    d[2 * step] = d2 - d1;
+    d[3 * step] = d1 - d[3 * step];
 }
+// ANCHOR_END: winograd-input
 
 struct Stage {
     float4 u[16][STEP][FILTERS / 4];
     float4 v[16][STEP][TILES / 4];
 };
 
-__global__ void __launch_bounds__(256, 1)
-winograd_kernel(const float* __restrict__ x, const float* __restrict__ U, float* y, Conv d) {
+// 64 filters × 32 tiles a block; of the 16 products at the
+// points of a tile, each of the 8 warps computes two.
+__global__ void __launch_bounds__(256)
+winograd_kernel(const float* __restrict__ x,
+                const float* __restrict__ U, float* y, Conv d) {
     extern __shared__ float4 shared[];
-    Stage* stage = (Stage*)shared;
+    Stage* stages = (Stage*)shared;
     int tid = threadIdx.x, warp = tid / 32, lane = tid % 32;
-    int kb = ceil_div(d.K, FILTERS), steps = ceil_div(d.C, STEP);
-    int k0 = blockIdx.x % kb * FILTERS;
-    int tile = blockIdx.x / kb * TILES + lane;
-    int tw = ceil_div(d.W, 2), th = ceil_div(d.H, 2);
-    int n = tile / (tw * th), row = tile / tw % th * 2, col = tile % tw * 2;
+    int groups = ceil_div(d.K, FILTERS);
+    int group = blockIdx.x % groups;
+    // A tile of 2×2 outputs a lane, and its 4×4 inputs
+    int tile = blockIdx.x / groups * TILES + lane;
+    int across = ceil_div(d.W, 2), down = ceil_div(d.H, 2);
+    int col = tile % across * 2, row = tile / across % down * 2;
+    int n = tile / across / down;
     unsigned inside = 0;
-    if (n < d.N)
-        for (int i = 0; i < 16; i++) {
-            int h = row - 1 + i / 4, w = col - 1 + i % 4;
-            inside |= (h >= 0 && h < d.H && w >= 0 && w < d.W) << i;
-        }
-    const float* corner = x + (size_t(n) * d.C * d.H + row - 1) * d.W + col - 1;
-
+    for (int i = 0; i < 16; i++) {
+        int h = row + i / 4 - 1, w = col + i % 4 - 1;
+        bool in = n < d.N && h >= 0 && h < d.H && w >= 0 && w < d.W;
+        inside |= unsigned(in) << i;
+    }
+    const float* corner = x + size_t(n) * d.C * d.H * d.W +
+                          (row - 1) * d.W + col - 1;
+    // ANCHOR: winograd-load
     float in[16];
     auto fetch = [&](int step, Stage& s) {
-        const float* from = U + (size_t(step) * kb + blockIdx.x % kb) * (16 * STEP * FILTERS);
+        size_t part = size_t(step) * groups + group;
         float4* to = &s.u[0][0][0];
+        const float4* from = (const float4*)U + part * 16 * STEP * FILTERS / 4;
 #pragma unroll
-        for (int i = 0; i < 16 * STEP * FILTERS / 4 / 256; i++)
-            __pipeline_memcpy_async(to + tid + 256 * i, from + 4 * (tid + 256 * i), 16);
+        for (int i = tid; i < 16 * STEP * FILTERS / 4; i += 256)
+            __pipeline_memcpy_async(to + i, from + i, 16);
         __pipeline_commit();
         int c = step * STEP + warp;
-        unsigned mask = c < d.C ? inside : 0;
         const float* p = corner + size_t(c) * d.H * d.W;
 #pragma unroll
         for (int i = 0; i < 16; i++)
-            in[i] = mask >> i & 1 ? p[i / 4 * d.W + i % 4] : 0;
+            in[i] = c < d.C && inside >> i & 1
+                        ? p[i / 4 * d.W + i % 4] : 0;
     };
-    auto transform = [&](Stage& s) {
+    auto transform = [&](Stage& s) {  // V = Bᵀ d B
 #pragma unroll
-        for (int j = 0; j < 4; j++) input_transform(in[j], in[4 + j], in[8 + j], in[12 + j]);
+        for (int j = 0; j < 4; j++) input_transform(in + j, 4);
 #pragma unroll
-        for (int i = 0; i < 16; i += 4) input_transform(in[i], in[i + 1], in[i + 2], in[i + 3]);
+        for (int i = 0; i < 4; i++) input_transform(in + 4 * i, 1);
 #pragma unroll
-        for (int e = 0; e < 16; e++) ((float*)s.v[e][warp])[lane] = in[e];
+        for (int e = 0; e < 16; e++)
+            ((float*)s.v[e][warp])[lane] = in[e];
     };
-#if WMAP == 0
-    int kg = lane % 8, tg = lane / 8;
-#elif WMAP == 1
-    int kg = lane / 4, tg = lane % 4;
-#else
-    int kg = lane % 2 + lane / 8 * 2, tg = lane / 2 % 4;
-#endif
+    // ANCHOR_END: winograd-load
+    // ANCHOR: winograd-core
+    int tk = lane % 8, tt = lane / 8;
     float sum[2][8][8] = {};
-    fetch(0, stage[0]);
-    transform(stage[0]);
+    fetch(0, stages[0]);
+    transform(stages[0]);
     __pipeline_wait_prior(0);
     __syncthreads();
+    int steps = ceil_div(d.C, STEP);
 #pragma unroll 1
     for (int step = 0; step < steps; step++) {
+        const Stage& now = stages[step % 2];
+        Stage& next = stages[(step + 1) % 2];
         bool more = step + 1 < steps;
-        if (more) fetch(step + 1, stage[(step + 1) % 2]);
-        const Stage& s = stage[step % 2];
-#if WFRAG == 0
-#pragma unroll WUN
+        if (more) fetch(step + 1, next);  // during the FMAs
+#pragma unroll
         for (int c = 0; c < STEP; c++)
 #pragma unroll
             for (int e = 0; e < 2; e++) {
-                float a[8], b[8];
-                *(float4*)a = s.u[2 * warp + e][c][kg];
-                *(float4*)(a + 4) = s.u[2 * warp + e][c][8 + kg];
-                *(float4*)b = s.v[2 * warp + e][c][tg];
-                *(float4*)(b + 4) = s.v[2 * warp + e][c][4 + tg];
-#pragma unroll
-                for (int i = 0; i < 8; i++)
-#pragma unroll
-                    for (int j = 0; j < 8; j++) sum[e][i][j] += a[i] * b[j];
+                float u[8], v[8];
+                load8(u, now.u[2 * warp + e][c], tk, 8);
+                load8(v, now.v[2 * warp + e][c], tt, 4);
+                add_outer(sum[e], u, v);
             }
-#else
-        float a[2][8], b[2][8];
-        auto load = [&](int q) {
-            int c = q / 2, e = q % 2;
-            *(float4*)a[e] = s.u[2 * warp + e][c][kg];
-            *(float4*)(a[e] + 4) = s.u[2 * warp + e][c][8 + kg];
-            *(float4*)b[e] = s.v[2 * warp + e][c][tg];
-            *(float4*)(b[e] + 4) = s.v[2 * warp + e][c][4 + tg];
-        };
-        load(0);
-#pragma unroll
-        for (int q = 0; q < 2 * STEP; q++) {
-            if (q + 1 < 2 * STEP) load(q + 1);
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-#pragma unroll
-                for (int j = 0; j < 8; j++) sum[q % 2][i][j] += a[q % 2][i] * b[q % 2][j];
-        }
-#endif
-        if (more) transform(stage[(step + 1) % 2]);
+        if (more) transform(next);
         __pipeline_wait_prior(0);
         __syncthreads();
     }
-
-    // output
-    float4* m = shared;  // [16][64][8 quads of tiles]
+    // ANCHOR_END: winograd-core
+    // ANCHOR: winograd-output
+    // The points of a tile meet in shared memory. XOR: lanes
+    // with equal tt are 4 rows apart, that is in equal banks.
+    float4* m = shared;  // [16][64 filters][32 / 4 tiles]
 #pragma unroll
     for (int e = 0; e < 2; e++)
 #pragma unroll
         for (int i = 0; i < 8; i++) {
-            int k = i / 4 * 32 + 4 * kg + i % 4;
-#pragma unroll
-            for (int j = 0; j < 2; j++)
-                m[((2 * warp + e) * FILTERS + k) * 8 + ((4 * j + tg) ^ kg)] = *(float4*)&sum[e][i][4 * j];
+            int k = i / 4 * 32 + 4 * tk + i % 4;
+            float4* to = m + ((2 * warp + e) * FILTERS + k) * 8;
+            to[tt ^ tk] = *(float4*)sum[e][i];
+            to[(tt + 4) ^ tk] = *(float4*)(sum[e][i] + 4);
         }
     __syncthreads();
     if (n >= d.N) return;
-    bool pairs = d.W % 2 == 0 && size_t(y) % 8 == 0;
 #pragma unroll 2
     for (int k = warp; k < FILTERS; k += 8) {
-        if (k0 + k >= d.K) return;
-        float t[2][4];
-        const float* from = (const float*)(m + k * 8 + (lane / 4 ^ k / 4 % 8)) + lane % 4;
+        if (group * FILTERS + k >= d.K) return;
+        int q = lane / 4 ^ k / 4 % 8;
+        const float* from = (float*)(m + k * 8 + q) + lane % 4;
+        float half[2][4];
 #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            float m0 = from[(0 + j) * FILTERS * 32], m1 = from[(4 + j) * FILTERS * 32],
-                  m2 = from[(8 + j) * FILTERS * 32], m3 = from[(12 + j) * FILTERS * 32];
-            t[0][j] = m0 + m1 + m2;
-            t[1][j] = m1 - m2 - m3;
+        for (int j = 0; j < 4; j++) {  // Aᵀ M, then (Aᵀ M) A
+            float p[4];
+#pragma unroll
+            for (int i = 0; i < 4; i++)
+                p[i] = from[(4 * i + j) * FILTERS * TILES];
+            half[0][j] = p[0] + p[1] + p[2];
+            half[1][j] = p[1] - p[2] - p[3];
         }
-        float* out = y + ((size_t(n) * d.K + k0 + k) * d.H + row) * d.W + col;
+        size_t plane = size_t(n) * d.K + group * FILTERS + k;
+        float* out = y + (plane * d.H + row) * d.W + col;
 #pragma unroll
-        for (int i = 0; i < 2; i++) {
-            float y0 = t[i][0] + t[i][1] + t[i][2], y1 = t[i][1] - t[i][2] - t[i][3];
+        for (int i = 0; i < 2; i++, out += d.W) {
+            float* h = half[i];
+            float2 pair = {h[0] + h[1] + h[2], h[1] - h[2] - h[3]};
             if (row + i >= d.H) break;
-            if (pairs) {
-                *(float2*)(out + size_t(i) * d.W) = {y0, y1};
+            if (col + 1 < d.W && size_t(out) % 8 == 0) {
+                *(float2*)out = pair;
             } else {
-                out[size_t(i) * d.W] = y0;
-                if (col + 1 < d.W) out[size_t(i) * d.W + 1] = y1;
+                out[0] = pair.x;
+                if (col + 1 < d.W) out[1] = pair.y;
             }
         }
     }
+    // ANCHOR_END: winograd-output
 }
 // ANCHOR_END: winograd
 
 // ----------------------------------------------------------------------------
 // Launchers
 
-// Scratch memory that grows and stays.
-float* workspace(size_t n) {
-    static float* memory = nullptr;
-    static size_t size = 0;
-    if (n > size) {
-        CUDA_CHECK(cudaFree(memory));
-        CUDA_CHECK(cudaMalloc(&memory, n * sizeof(float)));
-        size = n;
+// Scratch memory, kept for the next call; filled with NaN before each in `main`.
+struct Workspace {
+    float* memory = nullptr;
+    size_t size = 0;
+    float* get(size_t n) {
+        if (n > size) {
+            CUDA_CHECK(cudaFree(memory));
+            CUDA_CHECK(cudaMalloc(&memory, n * sizeof(float)));
+            size = n;
+        }
+        return memory;
     }
-    return memory;
-}
+} workspace;
 
+// ANCHOR: naive-launch
 void naive(const float* x, const float* f, float* y, Conv d) {
     dim3 grid(ceil_div(d.H * d.W, 256), d.K, d.N);
     naive_kernel<<<grid, 256>>>(x, f, y, d);
     CUDA_CHECK(cudaGetLastError());
 }
+// ANCHOR_END: naive-launch
 
+// ANCHOR: constant-launch
+// As many filters at a time as fit.
 void constant(const float* x, const float* f, float* y, Conv d) {
     int taps = 9 * d.C, slice = CONSTANT / taps;
     if (slice == 0) return naive(x, f, y, d);
     for (int k = 0; k < d.K; k += slice) {
-        int filters_here = std::min(slice, d.K - k);
-        CUDA_CHECK(cudaMemcpyToSymbolAsync(filters, f + size_t(k) * taps,
-                                           filters_here * taps * sizeof(float), 0,
-                                           cudaMemcpyDeviceToDevice));
-        dim3 grid(ceil_div(d.H * d.W, 256), filters_here, d.N);
+        int count = std::min(slice, d.K - k);
+        CUDA_CHECK(cudaMemcpyToSymbolAsync(
+            filters, f + size_t(k) * taps,
+            count * taps * sizeof(float), 0,
+            cudaMemcpyDeviceToDevice));
+        dim3 grid(ceil_div(d.H * d.W, 256), count, d.N);
         constant_kernel<<<grid, 256>>>(x, y, d, k);
         CUDA_CHECK(cudaGetLastError());
     }
 }
+// ANCHOR_END: constant-launch
 
+// ANCHOR: tiled-launch
 void tiled(const float* x, const float* f, float* y, Conv d) {
-    dim3 grid(ceil_div(d.H, TILE) * ceil_div(d.W, TILE), d.K, d.N);
-    tiled_kernel<<<grid, dim3(TILE, TILE)>>>(x, f, y, d);
+    int tiles = ceil_div(d.H, TILE) * ceil_div(d.W, TILE);
+    dim3 grid(tiles, d.K, d.N), block(TILE, TILE);
+    tiled_kernel<<<grid, block>>>(x, f, y, d);
+    CUDA_CHECK(cudaGetLastError());
+}
+// ANCHOR_END: tiled-launch
+
+// `rows`: taps, rounded up to whole steps.
+void reorder(const float* f, float* t, Conv d, int rows) {
+    int groups = ceil_div(d.K, FILTERS);
+    reorder_kernel<<<dim3(groups, rows), FILTERS>>>(f, t, 9 * d.C, d.K, groups * FILTERS);
     CUDA_CHECK(cudaGetLastError());
 }
 
-float* reorder(const float* f, Conv d, int rows, int padded, size_t more = 0) {
-    float* t = workspace(size_t(rows) * padded + more);
-    reorder_kernel<<<dim3(ceil_div(padded, 64), rows), 64>>>(f, t, 9 * d.C, d.K, padded);
-    CUDA_CHECK(cudaGetLastError());
-    return t;
-}
-
-void registers(const float* x, const float* f, float* y, Conv d) {
-    int padded = ceil_div(d.K, FILTERS) * FILTERS;
-    float* t = reorder(f, d, ceil_div(d.C, CHANNELS) * CHANNELS * 9, padded);
-    int grid = padded / FILTERS * d.N * ceil_div(d.H, ROWS) * ceil_div(d.W, COLS);
-    register_kernel<<<grid, REGTHREADS>>>(x, t, y, d, padded);
+// ANCHOR: register-launch
+void registers(const float* x, const float* f, float* y,
+               Conv d) {
+    int groups = ceil_div(d.K, FILTERS);
+    int rows = 9 * round_up(d.C, CHANNELS);
+    float* t = workspace.get(size_t(rows) * groups * FILTERS);
+    reorder(f, t, d, rows);
+    int tiles = ceil_div(d.H, ROWS) * ceil_div(d.W, COLS);
+    int grid = groups * tiles * d.N;
+    register_kernel<<<grid, 8 * ROWS>>>(x, t, y, d);
     CUDA_CHECK(cudaGetLastError());
 }
+// ANCHOR_END: register-launch
 
+// ANCHOR: im2col-launch
 void im2col(const float* x, const float* f, float* y, Conv d) {
-    int padded = ceil_div(d.K, FILTERS) * FILTERS, rows = ceil_div(9 * d.C, DEPTH) * DEPTH;
-    size_t pixels = size_t(d.N) * d.H * d.W;
-    float* t = reorder(f, d, rows, padded, 9 * d.C * pixels);
-    float* m = t + size_t(rows) * padded;
-    im2col_kernel<<<dim3(ceil_div(pixels, 256), d.C), 256>>>(x, m, d);
-    gemm_kernel<<<padded / FILTERS * ceil_div(pixels, PIXELS), PIXELS>>>(t, m, y, d, padded);
+    int groups = ceil_div(d.K, FILTERS);
+    int rows = round_up(9 * d.C, DEPTH);
+    int area = round_up(d.H * d.W, 4), pixels = d.N * area;
+    size_t weights = size_t(rows) * groups * FILTERS;
+    float* t = workspace.get(weights + size_t(9 * d.C) * pixels);
+    float* m = t + weights;
+    reorder(f, t, d, rows);
+    dim3 im2col_grid(ceil_div(pixels, 256), d.C);
+    im2col_kernel<<<im2col_grid, 256>>>(x, m, d, area);
+    CUDA_CHECK(cudaGetLastError());
+    int grid = groups * ceil_div(pixels, PIXELS);
+    gemm_kernel<<<grid, PIXELS>>>(t, m, y, d, area);
     CUDA_CHECK(cudaGetLastError());
 }
+// ANCHOR_END: im2col-launch
 
-void implicit_gemm(const float* x, const float* f, float* y, Conv d) {
-    int padded = ceil_div(d.K, FILTERS) * FILTERS, rows = ceil_div(9 * d.C, DEPTH) * DEPTH;
-    size_t pixels = size_t(d.N) * d.H * d.W;
-    float* t = reorder(f, d, rows, padded);
-    implicit_kernel<<<padded / FILTERS * ceil_div(pixels, PIXELS), PIXELS>>>(t, x, y, d, padded);
+// ANCHOR: implicit-gemm-launch
+void implicit_gemm(const float* x, const float* f, float* y,
+                   Conv d) {
+    int groups = ceil_div(d.K, FILTERS);
+    int rows = round_up(9 * d.C, DEPTH);
+    float* t = workspace.get(size_t(rows) * groups * FILTERS);
+    reorder(f, t, d, rows);
+    int area = round_up(d.H * d.W, 4);
+    int grid = groups * ceil_div(d.N * area, PIXELS);
+    implicit_kernel<<<grid, PIXELS>>>(t, x, y, d, area);
     CUDA_CHECK(cudaGetLastError());
 }
+// ANCHOR_END: implicit-gemm-launch
 
-void winograd(const float* x, const float* f, float* y, Conv d) {
-    int kb = ceil_div(d.K, FILTERS), steps = ceil_div(d.C, STEP);
-    float* U = workspace(size_t(steps) * kb * 16 * STEP * FILTERS);
-    winograd_filter_kernel<<<dim3(kb, steps * STEP), FILTERS>>>(f, U, d.C, d.K);
+// ANCHOR: winograd-launch
+void winograd(const float* x, const float* f, float* y,
+              Conv d) {
+    int groups = ceil_div(d.K, FILTERS);
+    int channels = round_up(d.C, STEP);
+    size_t size = size_t(16) * channels * groups * FILTERS;
+    float* U = workspace.get(size);
+    dim3 filter_grid(groups, channels);
+    winograd_filter_kernel<<<filter_grid, FILTERS>>>(f, U, d);
     CUDA_CHECK(cudaGetLastError());
     int tiles = d.N * ceil_div(d.H, 2) * ceil_div(d.W, 2);
-    int bytes = std::max(2 * sizeof(Stage), size_t(16 * FILTERS * TILES * 4));
-    CUDA_CHECK(cudaFuncSetAttribute(winograd_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
-    winograd_kernel<<<kb * ceil_div(tiles, TILES), 256, bytes>>>(x, U, y, d);
+    int grid = groups * ceil_div(tiles, TILES);
+    int bytes = 16 * FILTERS * TILES * sizeof(float);
+    static_assert(16 * FILTERS * TILES * sizeof(float) >= 2 * sizeof(Stage));
+    CUDA_CHECK(cudaFuncSetAttribute(
+        winograd_kernel,
+        cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+    winograd_kernel<<<grid, 256, bytes>>>(x, U, y, d);
     CUDA_CHECK(cudaGetLastError());
 }
+// ANCHOR_END: winograd-launch
 
-#ifndef TUNE
 // ----------------------------------------------------------------------------
 // References, from the definition
 
@@ -717,14 +742,18 @@ int main(int argc, char** argv) {
     };
     op.versions = {{"naive", call<naive>},       {"constant", call<constant>},
                    {"tiled", call<tiled>},       {"register", call<registers>},
-                   {"im2col", call<im2col>},     {"implicit", call<implicit_gemm>},
+                   {"im2col", call<im2col>},     {"implicit-gemm", call<implicit_gemm>},
                    {"winograd", call<winograd>}};
+    for (auto& version : op.versions)
+        version.before = [](const Run&) {
+            if (workspace.size)
+                CUDA_CHECK(cudaMemset(workspace.memory, 0xFF, workspace.size * sizeof(float)));
+        };
     auto& fast = op.versions.back();
-    fast.propagates = false;
+    fast.propagates = false;  // a NaN reaches all four outputs of its tiles
     fast.arithmetic = 1 / 2.25;
     op.checked = {{1, 1, 1, 1, 1},    {1, 3, 2, 5, 7},     {2, 17, 9, 13, 11}, {1, 64, 65, 9, 33},
                   {3, 5, 67, 17, 16}, {2, 8, 64, 16, 16},  {1, 1830, 2, 2, 3}};
     op.timed = {{32, 64, 64, 56, 56}, {32, 128, 128, 28, 28}};
     return harness::main(op, argc, argv);
 }
-#endif
