@@ -1,7 +1,8 @@
 /*
 Convolution: y[n][k][h][w] = Σ x[n][c][h + r - 1][w + s - 1] · f[k][c][r][s] over c, r and s.
-3×3, stride 1, zero padding of one pixel, NCHW, float. A shape is N×C×K×H×W, of any sizes
-(gridDim limits N and K of the first three versions to 65535).
+3×3, stride 1, zero padding of one pixel, NCHW, float. A shape is N×C×K×H×W, of any sizes that
+keep N·C, N·K, N·H·W and 16·C·K below 2³¹; the first three versions put K and N into gridDim.y
+and z, which end at 65535.
 
 nvcc -O3 -std=c++17 -lineinfo -arch=native conv.cu -o conv && ./conv
 
@@ -40,17 +41,17 @@ __global__ void naive_kernel(const float* x, const float* f,
     if (i >= d.H * d.W) return;
     int row = i / d.W, col = i % d.W;
     float sum = 0;
-    for (int c = 0; c < d.C; c++)
+    for (int c = 0; c < d.C; c++) {
+        const float* in = x + size_t(n * d.C + c) * d.H * d.W;
+        const float* g = f + (k * d.C + c) * 9;
         for (int r = 0; r < 3; r++)
             for (int s = 0; s < 3; s++) {
                 int h = row + r - 1, w = col + s - 1;
-                size_t plane = size_t(n) * d.C + c;
-                size_t tap = (size_t(k) * d.C + c) * 9;
                 if (h >= 0 && h < d.H && w >= 0 && w < d.W)
-                    sum += x[(plane * d.H + h) * d.W + w] *
-                           f[tap + 3 * r + s];
+                    sum += in[h * d.W + w] * g[3 * r + s];
             }
-    y[(size_t(n) * d.K + k) * d.H * d.W + i] = sum;
+    }
+    y[size_t(n * d.K + k) * d.H * d.W + i] = sum;
 }
 // ANCHOR_END: naive
 
@@ -72,53 +73,59 @@ __global__ void constant_kernel(const float* x, float* y,
     if (i >= d.H * d.W) return;
     int row = i / d.W, col = i % d.W;
     float sum = 0;
-    for (int c = 0; c < d.C; c++)
+    for (int c = 0; c < d.C; c++) {
+        const float* in = x + size_t(n * d.C + c) * d.H * d.W;
+        const float* g = filters + (k * d.C + c) * 9;
         for (int r = 0; r < 3; r++)
             for (int s = 0; s < 3; s++) {
                 int h = row + r - 1, w = col + s - 1;
-                size_t plane = size_t(n) * d.C + c;
-                int tap = (k * d.C + c) * 9;
                 if (h >= 0 && h < d.H && w >= 0 && w < d.W)
-                    sum += x[(plane * d.H + h) * d.W + w] *
-                           filters[tap + 3 * r + s];
+                    sum += in[h * d.W + w] * g[3 * r + s];
             }
-    k += first;
-    y[(size_t(n) * d.K + k) * d.H * d.W + i] = sum;
+    }
+    int plane = n * d.K + first + k;
+    y[size_t(plane) * d.H * d.W + i] = sum;
 }
 // ANCHOR_END: constant
 
 // ANCHOR: tiled
 constexpr int TILE = 16, HALO = TILE + 2;
+constexpr int PLANES = 8;  // channels between two barriers
 
 __global__ void tiled_kernel(const float* __restrict__ x,
                              const float* __restrict__ f,
                              float* y, Conv d) {
-    __shared__ float tile[HALO][HALO];
+    __shared__ float tile[PLANES][HALO][HALO];
     int across = ceil_div(d.W, TILE);
     int top = blockIdx.x / across * TILE;
     int left = blockIdx.x % across * TILE;
     int k = blockIdx.y, n = blockIdx.z;
     int tx = threadIdx.x, ty = threadIdx.y;
     float sum = 0;
-    for (int c = 0; c < d.C; c++) {
-        size_t plane = size_t(n) * d.C + c;
-        for (int i = ty * TILE + tx; i < HALO * HALO;
-             i += TILE * TILE) {
-            int h = top + i / HALO - 1, w = left + i % HALO - 1;
-            bool inside = h >= 0 && h < d.H && w >= 0 && w < d.W;
-            tile[i / HALO][i % HALO] =
-                inside ? x[(plane * d.H + h) * d.W + w] : 0;
-        }
+    for (int c0 = 0; c0 < d.C; c0 += PLANES) {
+        int count = min(PLANES, d.C - c0);
+        const float* in = x + size_t(n * d.C + c0) * d.H * d.W;
+        for (int c = 0; c < count; c++, in += d.H * d.W)
+            for (int i = ty * TILE + tx; i < HALO * HALO;
+                 i += TILE * TILE) {
+                int h = top + i / HALO - 1;
+                int w = left + i % HALO - 1;
+                bool inside = h >= 0 && h < d.H &&
+                              w >= 0 && w < d.W;
+                tile[c][i / HALO][i % HALO] =
+                    inside ? in[h * d.W + w] : 0;
+            }
         __syncthreads();
-        const float* g = f + (size_t(k) * d.C + c) * 9;
-        for (int r = 0; r < 3; r++)
-            for (int s = 0; s < 3; s++)
-                sum += tile[ty + r][tx + s] * g[3 * r + s];
+        const float* g = f + (k * d.C + c0) * 9;
+        for (int c = 0; c < count; c++, g += 9)
+            for (int r = 0; r < 3; r++)
+                for (int s = 0; s < 3; s++)
+                    sum += tile[c][ty + r][tx + s] * g[3 * r + s];
         __syncthreads();
     }
     int row = top + ty, col = left + tx;
-    if (row < d.H && col < d.W)
-        y[((size_t(n) * d.K + k) * d.H + row) * d.W + col] = sum;
+    float* out = y + size_t(n * d.K + k) * d.H * d.W;
+    if (row < d.H && col < d.W) out[row * d.W + col] = sum;
 }
 // ANCHOR_END: tiled
 
@@ -128,8 +135,7 @@ constexpr int FILTERS = 64;  // of a block, from here on
 // neighbouring filters lie side by side, and whole tiles can be loaded without a check.
 __global__ void reorder_kernel(const float* f, float* t, int taps, int K, int padded) {
     int k = blockIdx.x * blockDim.x + threadIdx.x, tap = blockIdx.y;
-    t[size_t(tap) * padded + k] =
-        k < K && tap < taps ? f[size_t(k) * taps + tap] : 0;
+    t[tap * padded + k] = k < K && tap < taps ? f[k * taps + tap] : 0;
 }
 
 // ANCHOR: register
@@ -143,12 +149,13 @@ __device__ void load8(float* to, const float4* row, int i,
     *(float4*)(to + 4) = row[half + i];
 }
 
-__device__ void add_outer(float (&sum)[8][8], const float* a,
+template <int WIDTH>
+__device__ void add_outer(float (&sum)[8][WIDTH], const float* a,
                           const float* b) {
 #pragma unroll
     for (int i = 0; i < 8; i++)
 #pragma unroll
-        for (int j = 0; j < 8; j++) sum[i][j] += a[i] * b[j];
+        for (int j = 0; j < WIDTH; j++) sum[i][j] += a[i] * b[j];
 }
 // ANCHOR_END: outer
 
@@ -183,23 +190,22 @@ register_kernel(const float* __restrict__ x,
     for (int c0 = 0; c0 < d.C; c0 += CHANNELS) {
         // ANCHOR: register-load
         for (int i = tid; i < CHANNELS * (ROWS + 2) * (COLS + 2);
-             i += 8 * ROWS) {
+             i += blockDim.x) {
             int row = i / (COLS + 2), col = i % (COLS + 2);
             int c = c0 + row / (ROWS + 2);
             int h = top + row % (ROWS + 2) - 1;
             int w = left + col - 1;
             bool inside = c < d.C && h >= 0 && h < d.H &&
                           w >= 0 && w < d.W;
-            size_t plane = size_t(n) * d.C + c;
+            const float* in = x + size_t(n * d.C + c) * d.H * d.W;
             ((float*)tile[row])[col] =
-                inside ? x[(plane * d.H + h) * d.W + w] : 0;
+                inside ? in[h * d.W + w] : 0;
         }
         for (int i = tid; i < CHANNELS * 9 * FILTERS / 4;
-             i += 8 * ROWS) {
+             i += blockDim.x) {
             int tap = i / (FILTERS / 4), q = i % (FILTERS / 4);
-            const float* row = t + size_t(9 * c0 + tap) *
-                                       groups * FILTERS;
-            f[tap][q] = *(const float4*)(row + first + 4 * q);
+            int row = (9 * c0 + tap) * groups * FILTERS + first;
+            f[tap][q] = *(const float4*)(t + row + 4 * q);
         }
         __syncthreads();
         // ANCHOR_END: register-load
@@ -227,8 +233,8 @@ register_kernel(const float* __restrict__ x,
     for (int i = 0; i < 8; i++) {
         int k = first + i / 4 * 32 + 4 * tk + i % 4;
         if (k >= d.K) continue;
-        size_t row = (size_t(n) * d.K + k) * d.H + top + ty;
-        float* out = y + row * d.W + left;
+        float* out = y + size_t(n * d.K + k) * d.H * d.W +
+                     (top + ty) * d.W + left;
         store4(out, sum[i], d.W - left);
         store4(out + 4, sum[i] + 4, d.W - left - 4);
     }
@@ -244,47 +250,55 @@ __global__ void im2col_kernel(const float* x, float* m, Conv d,
     int p = blockIdx.x * blockDim.x + threadIdx.x, c = blockIdx.y;
     int n = p / area, row = p % area / d.W, col = p % area % d.W;
     if (n >= d.N) return;
-    const float* in = x + (size_t(n) * d.C + c) * d.H * d.W;
+    const float* in = x + size_t(n * d.C + c) * d.H * d.W;
     for (int r = 0; r < 3; r++)
         for (int s = 0; s < 3; s++) {
             int h = row + r - 1, w = col + s - 1;
             bool inside = h >= 0 && h < d.H && w >= 0 && w < d.W;
             m[size_t(9 * c + 3 * r + s) * d.N * area + p] =
-                inside ? in[size_t(h) * d.W + w] : 0;
+                inside ? in[h * d.W + w] : 0;
         }
 }
 
 // ANCHOR: gemm
-constexpr int PIXELS = 128, DEPTH = 8;  // of a block, of a step
+constexpr int OWN = 1;              // columns that a thread loads
+constexpr int PIXELS = 128 * OWN;   // of a block of 128 threads
+constexpr int DEPTH = 16;           // of a step
 
-// y = filters × columns: 64 × 128 a block, 8 × 8 a thread.
+// y = filters × columns: 64 × PIXELS a block, 8 × 8·OWN a thread.
 // column[i] is element i of the column of this thread's pixel.
 template <class Column>
 __device__ void gemm(const float* __restrict__ t,
-                     const Column& column, float* y, Conv d,
+                     const Column (&column)[OWN], float* y, Conv d,
                      int area) {
-    __shared__ float4 a[2][DEPTH * FILTERS / 4];
+    __shared__ float4 a[2][DEPTH][FILTERS / 4];
     __shared__ float4 b[2][DEPTH][PIXELS / 4];
     int groups = ceil_div(d.K, FILTERS);
     int first = blockIdx.x % groups * FILTERS;
     int tid = threadIdx.x;
     int tk = tid % 8, tp = tid / 8;
-    const float* from = t + size_t(tid / 16) * groups * FILTERS +
-                        first + tid % 16 * 4;
-    float4 next;
-    float in[DEPTH];
+    int q = tid % 16, z = tid / 16;
+    float4 next[DEPTH / 8];
+    float in[OWN][DEPTH];
     auto fetch = [&](int i) {  // into registers
-        next = *(const float4*)(from + size_t(i) * groups * FILTERS);
 #pragma unroll
-        for (int j = 0; j < DEPTH; j++) in[j] = column[i + j];
+        for (int j = 0; j < DEPTH; j += 8)
+            next[j / 8] = *(const float4*)(t + (i + j + z) * groups * FILTERS + first + 4 * q);
+#pragma unroll
+        for (int o = 0; o < OWN; o++)
+#pragma unroll
+        for (int j = 0; j < DEPTH; j++) in[o][j] = column[o][i + j];
     };
     auto put = [&](int stage) {  // and on into shared memory
-        a[stage][tid] = next;
+#pragma unroll
+        for (int j = 0; j < DEPTH; j += 8) a[stage][j + z][q] = next[j / 8];
+#pragma unroll
+        for (int o = 0; o < OWN; o++)
 #pragma unroll
         for (int j = 0; j < DEPTH; j++)
-            ((float*)b[stage][j])[tid] = in[j];
+            ((float*)b[stage][j])[tid + 128 * o] = in[o][j];
     };
-    float sum[8][8] = {};
+    float sum[8][8 * OWN] = {};
     fetch(0);
     put(0);
     __syncthreads();
@@ -293,9 +307,11 @@ __device__ void gemm(const float* __restrict__ t,
         if (more) fetch(i + DEPTH);  // lands during the FMAs
 #pragma unroll
         for (int j = 0; j < DEPTH; j++) {
-            float u[8], v[8];
-            load8(u, a[stage] + j * FILTERS / 4, tk, 8);
-            load8(v, b[stage][j], tp, 16);
+            float u[8], v[8 * OWN];
+            load8(u, a[stage][j], tk, 8);
+#pragma unroll
+            for (int o = 0; o < OWN; o++)
+            load8(v + 8 * o, b[stage][j] + 32 * o, tp, 16);
             add_outer(sum, u, v);
         }
         stage ^= 1;  // nobody reads that one any more
@@ -306,11 +322,11 @@ __device__ void gemm(const float* __restrict__ t,
     for (int i = 0; i < 8; i++) {
         int k = first + i / 4 * 32 + 4 * tk + i % 4;
 #pragma unroll
-        for (int h = 0; h < 2; h++) {
+        for (int h = 0; h < 2 * OWN; h++) {
             int p = blockIdx.x / groups * PIXELS + h * 64 + 4 * tp;
             int n = p / area, pixel = p % area;
             if (k < d.K && n < d.N)
-                store4(y + (size_t(n) * d.K + k) * d.H * d.W + pixel,
+                store4(y + size_t(n * d.K + k) * d.H * d.W + pixel,
                        sum[i] + 4 * h, d.H * d.W - pixel);
         }
     }
@@ -326,14 +342,17 @@ struct StoredColumn {
     }
 };
 
-__global__ void __launch_bounds__(PIXELS)
+__global__ void __launch_bounds__(128)
 gemm_kernel(const float* __restrict__ t,
             const float* __restrict__ m, float* y, Conv d,
             int area) {
     int block = blockIdx.x / ceil_div(d.K, FILTERS);
-    int p = block * PIXELS + threadIdx.x;
+    StoredColumn column[OWN];
+    for (int o = 0; o < OWN; o++) {
+    int p = block * PIXELS + threadIdx.x + 128 * o;
     int count = p < d.N * area ? 9 * d.C : 0;
-    StoredColumn column = {m + p, size_t(d.N) * area, count};
+    column[o] = {m + p, size_t(d.N) * area, count};
+    }
     gemm(t, column, y, d, area);
 }
 // ANCHOR_END: im2col
@@ -347,16 +366,19 @@ struct GatheredColumn {
     __device__ float operator[](int i) const {
         int c = i / 9, tap = i % 9;
         if (c >= d.C || !(inside >> tap & 1)) return 0;
-        return corner[(size_t(c) * d.H + tap / 3) * d.W + tap % 3];
+        const float* in = corner + size_t(c) * d.H * d.W;
+        return in[tap / 3 * d.W + tap % 3];
     }
 };
 
-__global__ void __launch_bounds__(PIXELS)
+__global__ void __launch_bounds__(128)
 implicit_kernel(const float* __restrict__ t,
                 const float* __restrict__ x, float* y, Conv d,
                 int area) {
     int block = blockIdx.x / ceil_div(d.K, FILTERS);
-    int p = block * PIXELS + threadIdx.x;
+    GatheredColumn column[OWN];
+    for (int o = 0; o < OWN; o++) {
+    int p = block * PIXELS + threadIdx.x + 128 * o;
     int n = p / area, row = p % area / d.W, col = p % area % d.W;
     unsigned inside = 0;
     for (int tap = 0; tap < 9; tap++) {
@@ -364,9 +386,11 @@ implicit_kernel(const float* __restrict__ t,
         bool in = n < d.N && h >= 0 && h < d.H && w >= 0 && w < d.W;
         inside |= unsigned(in) << tap;
     }
-    const float* image = x + size_t(n) * d.C * d.H * d.W;
+    const float* image = x + size_t(n * d.C) * d.H * d.W;
     const float* corner = image + (row - 1) * d.W + col - 1;
-    gemm(t, GatheredColumn{corner, inside, d}, y, d, area);
+    column[o] = {corner, inside, d};
+    }
+    gemm(t, column, y, d, area);
 }
 // ANCHOR_END: implicit-gemm
 
@@ -392,12 +416,12 @@ __global__ void winograd_filter_kernel(const float* f, float* U,
     float g[9] = {}, half[12], u[16];
     if (k < d.K && c < d.C)
         for (int i = 0; i < 9; i++)
-            g[i] = f[(size_t(k) * d.C + c) * 9 + i];
+            g[i] = f[(k * d.C + c) * 9 + i];
     for (int s = 0; s < 3; s++)
         filter_transform(g + s, 3, half + s, 3);
     for (int r = 0; r < 4; r++)
         filter_transform(half + 3 * r, 1, u + 4 * r, 1);
-    size_t part = size_t(c / STEP) * gridDim.x + blockIdx.x;
+    int part = c / STEP * gridDim.x + blockIdx.x;
     float* to = U + (part * 16 * STEP + c % STEP) * FILTERS;
     for (int e = 0; e < 16; e++)
         to[e * STEP * FILTERS + threadIdx.x] = u[e];
@@ -441,16 +465,17 @@ winograd_kernel(const float* __restrict__ x,
         bool in = n < d.N && h >= 0 && h < d.H && w >= 0 && w < d.W;
         inside |= unsigned(in) << i;
     }
-    const float* corner = x + size_t(n) * d.C * d.H * d.W +
+    const float* corner = x + size_t(n * d.C) * d.H * d.W +
                           (row - 1) * d.W + col - 1;
     // ANCHOR: winograd-load
     float in[16];
     auto fetch = [&](int step, Stage& s) {
-        size_t part = size_t(step) * groups + group;
+        constexpr int LENGTH = 16 * STEP * FILTERS / 4;
         float4* to = &s.u[0][0][0];
-        const float4* from = (const float4*)U + part * 16 * STEP * FILTERS / 4;
+        const float4* from = (const float4*)U +
+                             (step * groups + group) * LENGTH;
 #pragma unroll
-        for (int i = tid; i < 16 * STEP * FILTERS / 4; i += 256)
+        for (int i = tid; i < LENGTH; i += 256)
             __pipeline_memcpy_async(to + i, from + i, 16);
         __pipeline_commit();
         int c = step * STEP + warp;
@@ -484,15 +509,18 @@ winograd_kernel(const float* __restrict__ x,
         Stage& next = stages[(step + 1) % 2];
         bool more = step + 1 < steps;
         if (more) fetch(step + 1, next);  // during the FMAs
+        float u[2][8], v[2][8];
+        auto load = [&](int i) {
+            int e = i % 2, c = i / 2;
+            load8(u[e], now.u[2 * warp + e][c], tk, 8);
+            load8(v[e], now.v[2 * warp + e][c], tt, 4);
+        };
+        load(0);
 #pragma unroll
-        for (int c = 0; c < STEP; c++)
-#pragma unroll
-            for (int e = 0; e < 2; e++) {
-                float u[8], v[8];
-                load8(u, now.u[2 * warp + e][c], tk, 8);
-                load8(v, now.v[2 * warp + e][c], tt, 4);
-                add_outer(sum[e], u, v);
-            }
+        for (int i = 0; i < 2 * STEP; i++) {
+            if (i + 1 < 2 * STEP) load(i + 1);  // one ahead
+            add_outer(sum[i % 2], u[i % 2], v[i % 2]);
+        }
         if (more) transform(next);
         __pipeline_wait_prior(0);
         __syncthreads();
@@ -528,8 +556,9 @@ winograd_kernel(const float* __restrict__ x,
             half[0][j] = p[0] + p[1] + p[2];
             half[1][j] = p[1] - p[2] - p[3];
         }
-        size_t plane = size_t(n) * d.K + group * FILTERS + k;
-        float* out = y + (plane * d.H + row) * d.W + col;
+        int plane = n * d.K + group * FILTERS + k;
+        float* out = y + size_t(plane) * d.H * d.W +
+                     row * d.W + col;
 #pragma unroll
         for (int i = 0; i < 2; i++, out += d.W) {
             float* h = half[i];
@@ -580,7 +609,7 @@ void constant(const float* x, const float* f, float* y, Conv d) {
     for (int k = 0; k < d.K; k += slice) {
         int count = std::min(slice, d.K - k);
         CUDA_CHECK(cudaMemcpyToSymbolAsync(
-            filters, f + size_t(k) * taps,
+            filters, f + k * taps,
             count * taps * sizeof(float), 0,
             cudaMemcpyDeviceToDevice));
         dim3 grid(ceil_div(d.H * d.W, 256), count, d.N);
@@ -611,7 +640,7 @@ void registers(const float* x, const float* f, float* y,
                Conv d) {
     int groups = ceil_div(d.K, FILTERS);
     int rows = 9 * round_up(d.C, CHANNELS);
-    float* t = workspace.get(size_t(rows) * groups * FILTERS);
+    float* t = workspace.get(rows * groups * FILTERS);
     reorder(f, t, d, rows);
     int tiles = ceil_div(d.H, ROWS) * ceil_div(d.W, COLS);
     int grid = groups * tiles * d.N;
@@ -625,7 +654,7 @@ void im2col(const float* x, const float* f, float* y, Conv d) {
     int groups = ceil_div(d.K, FILTERS);
     int rows = round_up(9 * d.C, DEPTH);
     int area = round_up(d.H * d.W, 4), pixels = d.N * area;
-    size_t weights = size_t(rows) * groups * FILTERS;
+    int weights = rows * groups * FILTERS;
     float* t = workspace.get(weights + size_t(9 * d.C) * pixels);
     float* m = t + weights;
     reorder(f, t, d, rows);
@@ -633,7 +662,7 @@ void im2col(const float* x, const float* f, float* y, Conv d) {
     im2col_kernel<<<im2col_grid, 256>>>(x, m, d, area);
     CUDA_CHECK(cudaGetLastError());
     int grid = groups * ceil_div(pixels, PIXELS);
-    gemm_kernel<<<grid, PIXELS>>>(t, m, y, d, area);
+    gemm_kernel<<<grid, 128>>>(t, m, y, d, area);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: im2col-launch
@@ -643,11 +672,11 @@ void implicit_gemm(const float* x, const float* f, float* y,
                    Conv d) {
     int groups = ceil_div(d.K, FILTERS);
     int rows = round_up(9 * d.C, DEPTH);
-    float* t = workspace.get(size_t(rows) * groups * FILTERS);
+    float* t = workspace.get(rows * groups * FILTERS);
     reorder(f, t, d, rows);
     int area = round_up(d.H * d.W, 4);
     int grid = groups * ceil_div(d.N * area, PIXELS);
-    implicit_kernel<<<grid, PIXELS>>>(t, x, y, d, area);
+    implicit_kernel<<<grid, 128>>>(t, x, y, d, area);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: implicit-gemm-launch
@@ -657,8 +686,7 @@ void winograd(const float* x, const float* f, float* y,
               Conv d) {
     int groups = ceil_div(d.K, FILTERS);
     int channels = round_up(d.C, STEP);
-    size_t size = size_t(16) * channels * groups * FILTERS;
-    float* U = workspace.get(size);
+    float* U = workspace.get(16 * channels * groups * FILTERS);
     dim3 filter_grid(groups, channels);
     winograd_filter_kernel<<<filter_grid, FILTERS>>>(f, U, d);
     CUDA_CHECK(cudaGetLastError());
