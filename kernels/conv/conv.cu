@@ -243,6 +243,7 @@ register_kernel(const float* __restrict__ x,
 // ANCHOR_END: register
 
 // ANCHOR: im2col
+// ANCHOR: im2col-matrix
 // m[9 c + 3 r + s][pixel] is what tap (r, s) of channel c sees.
 // `area`: H·W rounded up to 4, so that 4 neighbouring pixels
 // never belong to two images.
@@ -260,6 +261,7 @@ __global__ void im2col_kernel(const float* x, float* m, Conv d,
                 inside ? in[h * d.W + w] : 0;
         }
 }
+// ANCHOR_END: im2col-matrix
 
 // ANCHOR: gemm
 constexpr int OWN = 1;              // columns that a thread loads
@@ -780,7 +782,7 @@ int main(int argc, char** argv) {
                 CUDA_CHECK(cudaMemset(workspace.memory, 0xFF, workspace.size * sizeof(float)));
         };
     auto& fast = op.versions.back();
-    fast.propagates = false;  // a NaN reaches all four outputs of its tiles
+    fast.propagates = false;  // ∞ - ∞ in the transforms: a NaN where the definition has ∞
     fast.arithmetic = 1 / 2.25;
     op.checked = {{1, 1, 1, 1, 1},    {1, 3, 2, 5, 7},     {2, 17, 9, 13, 11}, {1, 64, 65, 9, 33},
                   {3, 5, 67, 17, 16}, {2, 8, 64, 16, 16},  {1, 1830, 8, 2, 3}};
