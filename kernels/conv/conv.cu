@@ -784,7 +784,7 @@ int main(int argc, char** argv) {
     auto& fast = op.versions.back();
     fast.propagates = false;  // ∞ - ∞ in the transforms: a NaN where the definition has ∞
     fast.arithmetic = 1 / 2.25;
-    op.checked = {{1, 1, 1, 1, 1},    {1, 3, 2, 5, 7},     {2, 17, 9, 13, 11}, {1, 64, 65, 9, 33},
+    op.checked = {{1, 1, 1, 1, 1},    {1, 3, 2, 5, 7},     {2, 17, 9, 13, 11}, {1, 40, 65, 5, 19},
                   {3, 5, 67, 17, 16}, {2, 8, 64, 16, 16},  {1, 1830, 8, 2, 3}};
     op.timed = {{32, 64, 64, 56, 56}, {32, 128, 128, 28, 28}};
     return harness::main(op, argc, argv);
