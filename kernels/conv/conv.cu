@@ -106,22 +106,23 @@ __global__ void tiled_kernel(const float* __restrict__ x,
     for (int c0 = 0; c0 < d.C; c0 += PLANES) {
         int count = min(PLANES, d.C - c0);
         const float* in = x + size_t(n * d.C + c0) * d.H * d.W;
-        for (int c = 0; c < count; c++, in += d.H * d.W)
-            for (int i = ty * TILE + tx; i < HALO * HALO;
-                 i += TILE * TILE) {
-                int h = top + i / HALO - 1;
-                int w = left + i % HALO - 1;
-                bool inside = h >= 0 && h < d.H &&
-                              w >= 0 && w < d.W;
-                tile[c][i / HALO][i % HALO] =
-                    inside ? in[h * d.W + w] : 0;
-            }
+        for (int i = ty * TILE + tx; i < HALO * HALO;
+             i += TILE * TILE) {
+            int h = top + i / HALO - 1;
+            int w = left + i % HALO - 1;
+            bool inside = h >= 0 && h < d.H &&
+                          w >= 0 && w < d.W;
+            const float* p = in + h * d.W + w;
+            for (int c = 0; c < count; c++, p += d.H * d.W)
+                tile[c][i / HALO][i % HALO] = inside ? *p : 0;
+        }
         __syncthreads();
         const float* g = f + (k * d.C + c0) * 9;
         for (int c = 0; c < count; c++, g += 9)
             for (int r = 0; r < 3; r++)
                 for (int s = 0; s < 3; s++)
-                    sum += tile[c][ty + r][tx + s] * g[3 * r + s];
+                    sum += tile[c][ty + r][tx + s] *
+                           g[3 * r + s];
         __syncthreads();
     }
     int row = top + ty, col = left + tx;
@@ -150,13 +151,12 @@ __device__ void load8(float* to, const float4* row, int i,
     *(float4*)(to + 4) = row[half + i];
 }
 
-template <int WIDTH>
-__device__ void add_outer(float (&sum)[8][WIDTH], const float* a,
+__device__ void add_outer(float (&sum)[8][8], const float* a,
                           const float* b) {
 #pragma unroll
     for (int i = 0; i < 8; i++)
 #pragma unroll
-        for (int j = 0; j < WIDTH; j++) sum[i][j] += a[i] * b[j];
+        for (int j = 0; j < 8; j++) sum[i][j] += a[i] * b[j];
 }
 // ANCHOR_END: outer
 
@@ -172,7 +172,7 @@ __device__ void store4(float* to, const float* v, int count) {
 }
 
 constexpr int ROWS = 16, COLS = 8;  // of a block
-constexpr int CHANNELS = 4;         // of a step
+constexpr int CHANNELS = 8;         // of a step
 
 // 128 threads, each 8 filters × a row of 8 pixels.
 __global__ void __launch_bounds__(8 * ROWS)
@@ -190,20 +190,20 @@ register_kernel(const float* __restrict__ x,
     float sum[8][8] = {};
     for (int c0 = 0; c0 < d.C; c0 += CHANNELS) {
         // ANCHOR: register-load
-        for (int i = tid; i < CHANNELS * (ROWS + 2) * (COLS + 2);
-             i += blockDim.x) {
+        int pixels = CHANNELS * (ROWS + 2) * (COLS + 2);
+        for (int i = tid; i < pixels; i += blockDim.x) {
             int row = i / (COLS + 2), col = i % (COLS + 2);
             int c = c0 + row / (ROWS + 2);
             int h = top + row % (ROWS + 2) - 1;
             int w = left + col - 1;
             bool inside = c < d.C && h >= 0 && h < d.H &&
                           w >= 0 && w < d.W;
-            const float* in = x + size_t(n * d.C + c) * d.H * d.W;
+            size_t plane = size_t(n * d.C + c) * d.H * d.W;
             ((float*)tile[row])[col] =
-                inside ? in[h * d.W + w] : 0;
+                inside ? x[plane + h * d.W + w] : 0;
         }
-        for (int i = tid; i < CHANNELS * 9 * FILTERS / 4;
-             i += blockDim.x) {
+        int weights = CHANNELS * 9 * FILTERS / 4;
+        for (int i = tid; i < weights; i += blockDim.x) {
             int tap = i / (FILTERS / 4), q = i % (FILTERS / 4);
             int row = (9 * c0 + tap) * groups * FILTERS + first;
             f[tap][q] = *(const float4*)(t + row + 4 * q);
@@ -249,14 +249,16 @@ register_kernel(const float* __restrict__ x,
 // never belong to two images.
 __global__ void im2col_kernel(const float* x, float* m, Conv d,
                               int area) {
-    int p = blockIdx.x * blockDim.x + threadIdx.x, c = blockIdx.y;
-    int n = p / area, row = p % area / d.W, col = p % area % d.W;
+    int p = blockIdx.x * blockDim.x + threadIdx.x;
+    int n = p / area, row = p % area / d.W;
+    int col = p % area % d.W, c = blockIdx.y;
     if (n >= d.N) return;
     const float* in = x + size_t(n * d.C + c) * d.H * d.W;
     for (int r = 0; r < 3; r++)
         for (int s = 0; s < 3; s++) {
             int h = row + r - 1, w = col + s - 1;
-            bool inside = h >= 0 && h < d.H && w >= 0 && w < d.W;
+            bool inside = h >= 0 && h < d.H &&
+                          w >= 0 && w < d.W;
             m[size_t(9 * c + 3 * r + s) * d.N * area + p] =
                 inside ? in[h * d.W + w] : 0;
         }
@@ -264,44 +266,42 @@ __global__ void im2col_kernel(const float* x, float* m, Conv d,
 // ANCHOR_END: im2col-matrix
 
 // ANCHOR: gemm
-constexpr int OWN = 1;              // columns that a thread loads
-constexpr int PIXELS = 128 * OWN;   // of a block of 128 threads
-constexpr int DEPTH = 16;           // of a step
+constexpr int PIXELS = 128;  // of a block of 128 threads
+constexpr int DEPTH = 16;    // of a step
 
-// y = filters × columns: 64 × PIXELS a block, 8 × 8·OWN a thread.
+// y = filters × columns: 64 × 128 a block, 8 × 8 a thread.
 // column[i] is element i of the column of this thread's pixel.
 template <class Column>
 __device__ void gemm(const float* __restrict__ t,
-                     const Column (&column)[OWN], float* y, Conv d,
+                     const Column& column, float* y, Conv d,
                      int area) {
     __shared__ float4 a[2][DEPTH][FILTERS / 4];
     __shared__ float4 b[2][DEPTH][PIXELS / 4];
     int groups = ceil_div(d.K, FILTERS);
     int first = blockIdx.x % groups * FILTERS;
-    int tid = threadIdx.x;
-    int tk = tid % 8, tp = tid / 8;
-    int q = tid % 16, z = tid / 16;
-    float4 next[DEPTH / 8];
-    float in[OWN][DEPTH];
+    int tid = threadIdx.x, z = tid / 16, q = tid % 16;
+    // ANCHOR: gemm-loop
+    float4 weights[DEPTH / 8];
+    float in[DEPTH];
     auto fetch = [&](int i) {  // into registers
 #pragma unroll
-        for (int j = 0; j < DEPTH; j += 8)
-            next[j / 8] = *(const float4*)(t + (i + j + z) * groups * FILTERS + first + 4 * q);
+        for (int j = 0; j < DEPTH; j += 8) {
+            int row = (i + j + z) * groups * FILTERS + first;
+            weights[j / 8] = *(const float4*)(t + row + 4 * q);
+        }
 #pragma unroll
-        for (int o = 0; o < OWN; o++)
-#pragma unroll
-        for (int j = 0; j < DEPTH; j++) in[o][j] = column[o][i + j];
+        for (int j = 0; j < DEPTH; j++) in[j] = column[i + j];
     };
     auto put = [&](int stage) {  // and on into shared memory
 #pragma unroll
-        for (int j = 0; j < DEPTH; j += 8) a[stage][j + z][q] = next[j / 8];
-#pragma unroll
-        for (int o = 0; o < OWN; o++)
+        for (int j = 0; j < DEPTH; j += 8)
+            a[stage][j + z][q] = weights[j / 8];
 #pragma unroll
         for (int j = 0; j < DEPTH; j++)
-            ((float*)b[stage][j])[tid + 128 * o] = in[o][j];
+            ((float*)b[stage][j])[tid] = in[j];
     };
-    float sum[8][8 * OWN] = {};
+    int tk = tid % 8, tp = tid / 8;
+    float sum[8][8] = {};
     fetch(0);
     put(0);
     __syncthreads();
@@ -310,27 +310,27 @@ __device__ void gemm(const float* __restrict__ t,
         if (more) fetch(i + DEPTH);  // lands during the FMAs
 #pragma unroll
         for (int j = 0; j < DEPTH; j++) {
-            float u[8], v[8 * OWN];
+            float u[8], v[8];
             load8(u, a[stage][j], tk, 8);
-#pragma unroll
-            for (int o = 0; o < OWN; o++)
-            load8(v + 8 * o, b[stage][j] + 32 * o, tp, 16);
+            load8(v, b[stage][j], tp, 16);
             add_outer(sum, u, v);
         }
         stage ^= 1;  // nobody reads that one any more
         if (more) put(stage);
         __syncthreads();
     }
+    // ANCHOR_END: gemm-loop
 #pragma unroll
     for (int i = 0; i < 8; i++) {
         int k = first + i / 4 * 32 + 4 * tk + i % 4;
 #pragma unroll
-        for (int h = 0; h < 2 * OWN; h++) {
+        for (int h = 0; h < 2; h++) {
             int p = blockIdx.x / groups * PIXELS + h * 64 + 4 * tp;
             int n = p / area, pixel = p % area;
+            float* out = y + size_t(n * d.K + k) * d.H * d.W;
             if (k < d.K && n < d.N)
-                store4(y + size_t(n * d.K + k) * d.H * d.W + pixel,
-                       sum[i] + 4 * h, d.H * d.W - pixel);
+                store4(out + pixel, sum[i] + 4 * h,
+                       d.H * d.W - pixel);
         }
     }
 }
@@ -338,24 +338,21 @@ __device__ void gemm(const float* __restrict__ t,
 
 struct StoredColumn {
     const float* top;
-    size_t row;
+    size_t row;  // from one element to the next
     int count;
     __device__ float operator[](int i) const {
         return i < count ? top[i * row] : 0;
     }
 };
 
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(PIXELS)
 gemm_kernel(const float* __restrict__ t,
             const float* __restrict__ m, float* y, Conv d,
             int area) {
     int block = blockIdx.x / ceil_div(d.K, FILTERS);
-    StoredColumn column[OWN];
-    for (int o = 0; o < OWN; o++) {
-    int p = block * PIXELS + threadIdx.x + 128 * o;
+    int p = block * PIXELS + threadIdx.x;
     int count = p < d.N * area ? 9 * d.C : 0;
-    column[o] = {m + p, size_t(d.N) * area, count};
-    }
+    StoredColumn column = {m + p, size_t(d.N) * area, count};
     gemm(t, column, y, d, area);
 }
 // ANCHOR_END: im2col
@@ -374,26 +371,24 @@ struct GatheredColumn {
     }
 };
 
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(PIXELS)
 implicit_kernel(const float* __restrict__ t,
                 const float* __restrict__ x, float* y, Conv d,
                 int area) {
     int block = blockIdx.x / ceil_div(d.K, FILTERS);
-    GatheredColumn column[OWN];
-    for (int o = 0; o < OWN; o++) {
-    int p = block * PIXELS + threadIdx.x + 128 * o;
-    int n = p / area, row = p % area / d.W, col = p % area % d.W;
+    int p = block * PIXELS + threadIdx.x;
+    int n = p / area, row = p % area / d.W;
+    int col = p % area % d.W;
     unsigned inside = 0;
     for (int tap = 0; tap < 9; tap++) {
         int h = row + tap / 3 - 1, w = col + tap % 3 - 1;
-        bool in = n < d.N && h >= 0 && h < d.H && w >= 0 && w < d.W;
+        bool in = n < d.N && h >= 0 && h < d.H &&
+                  w >= 0 && w < d.W;
         inside |= unsigned(in) << tap;
     }
     const float* image = x + size_t(n * d.C) * d.H * d.W;
     const float* corner = image + (row - 1) * d.W + col - 1;
-    column[o] = {corner, inside, d};
-    }
-    gemm(t, column, y, d, area);
+    gemm(t, GatheredColumn{corner, inside, d}, y, d, area);
 }
 // ANCHOR_END: implicit-gemm
 
@@ -411,8 +406,8 @@ __device__ void filter_transform(const float* g, int from,
 
 constexpr int TILES = 32, STEP = 8;  // of a block; channels
 
-// U = G g Gᵀ, 4×4, as [C / 8][K / 64][16][8][64]: what a block
-// needs at a time is 32 KB in a row. Padded with 0.
+// U = G g Gᵀ, 4×4, as [C / 8][K / 64][16][8][64]: what a
+// block needs at a time is 32 KB in a row. Padded with 0.
 __global__ void winograd_filter_kernel(const float* f, float* U,
                                        Conv d) {
     int k = blockIdx.x * FILTERS + threadIdx.x, c = blockIdx.y;
@@ -449,7 +444,7 @@ struct Stage {
 
 // 64 filters × 32 tiles a block; of the 16 products at the
 // points of a tile, each of the 8 warps computes two.
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 1)
 winograd_kernel(const float* __restrict__ x,
                 const float* __restrict__ U, float* y, Conv d) {
     extern __shared__ float4 shared[];
@@ -474,25 +469,26 @@ winograd_kernel(const float* __restrict__ x,
     float in[16];
     auto fetch = [&](int step, Stage& s) {
         constexpr int LENGTH = 16 * STEP * FILTERS / 4;
-        float4* to = &s.u[0][0][0];
-        const float4* from = (const float4*)U +
+        float4* to = &s.u[0][0][0] + tid;
+        const float4* from = (const float4*)U + tid +
                              (step * groups + group) * LENGTH;
 #pragma unroll
-        for (int i = tid; i < LENGTH; i += 256)
+        for (int i = 0; i < LENGTH; i += 256)
             __pipeline_memcpy_async(to + i, from + i, 16);
         __pipeline_commit();
         int c = step * STEP + warp;
+        unsigned mask = c < d.C ? inside : 0;
         const float* p = corner + size_t(c) * d.H * d.W;
 #pragma unroll
         for (int i = 0; i < 16; i++)
-            in[i] = c < d.C && inside >> i & 1
-                        ? p[i / 4 * d.W + i % 4] : 0;
+            in[i] = mask >> i & 1 ? p[i / 4 * d.W + i % 4] : 0;
     };
     auto transform = [&](Stage& s) {  // V = Bᵀ d B
 #pragma unroll
-        for (int j = 0; j < 4; j++) input_transform(in + j, 4);
+        for (int i = 0; i < 4; i++) input_transform(in + i, 4);
 #pragma unroll
-        for (int i = 0; i < 4; i++) input_transform(in + 4 * i, 1);
+        for (int i = 0; i < 16; i += 4)
+            input_transform(in + i, 1);
 #pragma unroll
         for (int e = 0; e < 16; e++)
             ((float*)s.v[e][warp])[lane] = in[e];
@@ -551,7 +547,7 @@ winograd_kernel(const float* __restrict__ x,
         const float* from = (float*)(m + k * 8 + q) + lane % 4;
         float half[2][4];
 #pragma unroll
-        for (int j = 0; j < 4; j++) {  // Aᵀ M, then (Aᵀ M) A
+        for (int j = 0; j < 4; j++) {  // Aᵀ M
             float p[4];
 #pragma unroll
             for (int i = 0; i < 4; i++)
@@ -564,8 +560,9 @@ winograd_kernel(const float* __restrict__ x,
                      row * d.W + col;
 #pragma unroll
         for (int i = 0; i < 2; i++, out += d.W) {
-            float* h = half[i];
-            float2 pair = {h[0] + h[1] + h[2], h[1] - h[2] - h[3]};
+            float* h = half[i];  // and (Aᵀ M) A
+            float2 pair = {h[0] + h[1] + h[2],
+                           h[1] - h[2] - h[3]};
             if (row + i >= d.H) break;
             if (col + 1 < d.W && size_t(out) % 8 == 0) {
                 *(float2*)out = pair;
@@ -606,7 +603,8 @@ void naive(const float* x, const float* f, float* y, Conv d) {
 
 // ANCHOR: constant-launch
 // As many filters at a time as fit.
-void constant(const float* x, const float* f, float* y, Conv d) {
+void constant(const float* x, const float* f, float* y,
+              Conv d) {
     int taps = 9 * d.C, slice = CONSTANT / taps;
     if (slice == 0) return naive(x, f, y, d);
     for (int k = 0; k < d.K; k += slice) {
@@ -658,14 +656,15 @@ void im2col(const float* x, const float* f, float* y, Conv d) {
     int rows = round_up(9 * d.C, DEPTH);
     int area = round_up(d.H * d.W, 4), pixels = d.N * area;
     int weights = rows * groups * FILTERS;
-    float* t = workspace.get(weights + size_t(9 * d.C) * pixels);
+    size_t matrix = size_t(9 * d.C) * pixels;
+    float* t = workspace.get(weights + matrix);
     float* m = t + weights;
     reorder(f, t, d, rows);
     dim3 im2col_grid(ceil_div(pixels, 256), d.C);
     im2col_kernel<<<im2col_grid, 256>>>(x, m, d, area);
     CUDA_CHECK(cudaGetLastError());
     int grid = groups * ceil_div(pixels, PIXELS);
-    gemm_kernel<<<grid, 128>>>(t, m, y, d, area);
+    gemm_kernel<<<grid, PIXELS>>>(t, m, y, d, area);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: im2col-launch
@@ -679,7 +678,7 @@ void implicit_gemm(const float* x, const float* f, float* y,
     reorder(f, t, d, rows);
     int area = round_up(d.H * d.W, 4);
     int grid = groups * ceil_div(d.N * area, PIXELS);
-    implicit_kernel<<<grid, 128>>>(t, x, y, d, area);
+    implicit_kernel<<<grid, PIXELS>>>(t, x, y, d, area);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: implicit-gemm-launch
@@ -695,8 +694,8 @@ void winograd(const float* x, const float* f, float* y,
     CUDA_CHECK(cudaGetLastError());
     int tiles = d.N * ceil_div(d.H, 2) * ceil_div(d.W, 2);
     int grid = groups * ceil_div(tiles, TILES);
+    // The products, in place of two stages, which are smaller
     int bytes = 16 * FILTERS * TILES * sizeof(float);
-    static_assert(16 * FILTERS * TILES * sizeof(float) >= 2 * sizeof(Stage));
     CUDA_CHECK(cudaFuncSetAttribute(
         winograd_kernel,
         cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
@@ -784,8 +783,8 @@ int main(int argc, char** argv) {
     auto& fast = op.versions.back();
     fast.propagates = false;  // ∞ - ∞ in the transforms: a NaN where the definition has ∞
     fast.arithmetic = 1 / 2.25;
-    op.checked = {{1, 1, 1, 1, 1},    {1, 3, 2, 5, 7},     {2, 17, 9, 13, 11}, {1, 40, 65, 5, 19},
+    op.checked = {{1, 1, 1, 1, 1},    {1, 3, 2, 5, 7},     {1, 2, 3, 34, 35},  {2, 17, 9, 13, 11}, {1, 40, 65, 5, 19},
                   {3, 5, 67, 17, 16}, {2, 8, 64, 16, 16},  {1, 1830, 8, 2, 3}};
-    op.timed = {{32, 64, 64, 56, 56}, {32, 128, 128, 28, 28}};
+    op.timed = {{32, 64, 64, 56, 56}};
     return harness::main(op, argc, argv);
 }
