@@ -141,6 +141,9 @@ __global__ void reorder_kernel(const float* f, float* t, int taps, int K, int pa
 }
 
 // ANCHOR: register
+constexpr int ROWS = 16, COLS = 8;  // of a block
+constexpr int CHANNELS = 8;         // of a step
+
 // ANCHOR: outer
 // The core of all that follows: 16 floats loaded, 64 FMAs.
 // A thread's 8 are two groups of 4, `half` vectors apart:
@@ -171,9 +174,6 @@ __device__ void store4(float* to, const float* v, int count) {
     }
 }
 
-constexpr int ROWS = 16, COLS = 8;  // of a block
-constexpr int CHANNELS = 8;         // of a step
-
 // 128 threads, each 8 filters × a row of 8 pixels.
 __global__ void __launch_bounds__(8 * ROWS)
 register_kernel(const float* __restrict__ x,
@@ -181,10 +181,12 @@ register_kernel(const float* __restrict__ x,
     __shared__ float4 f[CHANNELS * 9][FILTERS / 4];
     __shared__ float4 tile[CHANNELS * (ROWS + 2)][3];
     int groups = ceil_div(d.K, FILTERS);
-    int across = ceil_div(d.W, COLS), down = ceil_div(d.H, ROWS);
+    int across = ceil_div(d.W, COLS);
+    int down = ceil_div(d.H, ROWS);
     int first = blockIdx.x % groups * FILTERS;
     int b = blockIdx.x / groups;
-    int left = b % across * COLS, top = b / across % down * ROWS;
+    int left = b % across * COLS;
+    int top = b / across % down * ROWS;
     int n = b / across / down;
     int tid = threadIdx.x, tk = tid % 8, ty = tid / 8;
     float sum[8][8] = {};
@@ -208,7 +210,7 @@ register_kernel(const float* __restrict__ x,
             int row = (9 * c0 + tap) * groups * FILTERS + first;
             f[tap][q] = *(const float4*)(t + row + 4 * q);
         }
-        __syncthreads();
+        __syncthreads();  // the tile is complete
         // ANCHOR_END: register-load
         // ANCHOR: register-core
 #pragma unroll 1
@@ -325,7 +327,8 @@ __device__ void gemm(const float* __restrict__ t,
         int k = first + i / 4 * 32 + 4 * tk + i % 4;
 #pragma unroll
         for (int h = 0; h < 2; h++) {
-            int p = blockIdx.x / groups * PIXELS + h * 64 + 4 * tp;
+            int p = blockIdx.x / groups * PIXELS + 64 * h +
+                    4 * tp;
             int n = p / area, pixel = p % area;
             float* out = y + size_t(n * d.K + k) * d.H * d.W;
             if (k < d.K && n < d.N)
@@ -336,6 +339,7 @@ __device__ void gemm(const float* __restrict__ t,
 }
 // ANCHOR_END: gemm
 
+// Element i of a pixel's column, stored.
 struct StoredColumn {
     const float* top;
     size_t row;  // from one element to the next
@@ -442,6 +446,60 @@ struct Stage {
     float4 v[16][STEP][TILES / 4];
 };
 
+// ANCHOR: winograd-output
+// The 16 points of a tile meet in shared memory: Aᵀ M A.
+// XOR: lanes of equal tt are 4 rows apart, in the same banks.
+__device__ void winograd_output(const float (&sum)[2][8][8],
+                                float4* m, float* y, Conv d,
+                                int first, int n, int row,
+                                int col) {
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    int tk = lane % 8, tt = lane / 8;
+#pragma unroll
+    for (int e = 0; e < 2; e++)
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            int k = i / 4 * 32 + 4 * tk + i % 4;
+            float4* to = m + ((2 * warp + e) * FILTERS + k) * 8;
+            to[tt ^ tk] = *(const float4*)sum[e][i];
+            to[(tt + 4) ^ tk] = *(const float4*)(sum[e][i] + 4);
+        }
+    __syncthreads();
+    if (n >= d.N) return;
+#pragma unroll 2
+    for (int k = warp; k < FILTERS && first + k < d.K; k += 8) {
+        int q = lane / 4 ^ k / 4 % 8;
+        const float* from = (float*)(m + k * 8 + q) + lane % 4;
+        float half[2][4];
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            float p[4];
+#pragma unroll
+            for (int i = 0; i < 4; i++)
+                p[i] = from[(4 * i + j) * FILTERS * TILES];
+            half[0][j] = p[0] + p[1] + p[2];
+            half[1][j] = p[1] - p[2] - p[3];
+        }
+        float* out = y +
+                     size_t(n * d.K + first + k) * d.H * d.W +
+                     row * d.W + col;
+#pragma unroll
+        for (int i = 0; i < 2; i++, out += d.W) {
+            float* h = half[i];
+            float2 pair = {h[0] + h[1] + h[2],
+                           h[1] - h[2] - h[3]};
+            if (row + i >= d.H) break;
+            if (col + 1 < d.W && size_t(out) % 8 == 0) {
+                *(float2*)out = pair;
+            } else {
+                out[0] = pair.x;
+                if (col + 1 < d.W) out[1] = pair.y;
+            }
+        }
+    }
+}
+// ANCHOR_END: winograd-output
+
 // 64 filters × 32 tiles a block; of the 16 products at the
 // points of a tile, each of the 8 warps computes two.
 __global__ void __launch_bounds__(256, 1)
@@ -460,7 +518,8 @@ winograd_kernel(const float* __restrict__ x,
     unsigned inside = 0;
     for (int i = 0; i < 16; i++) {
         int h = row + i / 4 - 1, w = col + i % 4 - 1;
-        bool in = n < d.N && h >= 0 && h < d.H && w >= 0 && w < d.W;
+        bool in = n < d.N && h >= 0 && h < d.H &&
+                  w >= 0 && w < d.W;
         inside |= unsigned(in) << i;
     }
     const float* corner = x + size_t(n * d.C) * d.H * d.W +
@@ -525,54 +584,8 @@ winograd_kernel(const float* __restrict__ x,
         __syncthreads();
     }
     // ANCHOR_END: winograd-core
-    // ANCHOR: winograd-output
-    // The points of a tile meet in shared memory. XOR: lanes
-    // with equal tt are 4 rows apart, that is in equal banks.
-    float4* m = shared;  // [16][64 filters][32 / 4 tiles]
-#pragma unroll
-    for (int e = 0; e < 2; e++)
-#pragma unroll
-        for (int i = 0; i < 8; i++) {
-            int k = i / 4 * 32 + 4 * tk + i % 4;
-            float4* to = m + ((2 * warp + e) * FILTERS + k) * 8;
-            to[tt ^ tk] = *(float4*)sum[e][i];
-            to[(tt + 4) ^ tk] = *(float4*)(sum[e][i] + 4);
-        }
-    __syncthreads();
-    if (n >= d.N) return;
-#pragma unroll 2
-    for (int k = warp; k < FILTERS; k += 8) {
-        if (group * FILTERS + k >= d.K) return;
-        int q = lane / 4 ^ k / 4 % 8;
-        const float* from = (float*)(m + k * 8 + q) + lane % 4;
-        float half[2][4];
-#pragma unroll
-        for (int j = 0; j < 4; j++) {  // Aᵀ M
-            float p[4];
-#pragma unroll
-            for (int i = 0; i < 4; i++)
-                p[i] = from[(4 * i + j) * FILTERS * TILES];
-            half[0][j] = p[0] + p[1] + p[2];
-            half[1][j] = p[1] - p[2] - p[3];
-        }
-        int plane = n * d.K + group * FILTERS + k;
-        float* out = y + size_t(plane) * d.H * d.W +
-                     row * d.W + col;
-#pragma unroll
-        for (int i = 0; i < 2; i++, out += d.W) {
-            float* h = half[i];  // and (Aᵀ M) A
-            float2 pair = {h[0] + h[1] + h[2],
-                           h[1] - h[2] - h[3]};
-            if (row + i >= d.H) break;
-            if (col + 1 < d.W && size_t(out) % 8 == 0) {
-                *(float2*)out = pair;
-            } else {
-                out[0] = pair.x;
-                if (col + 1 < d.W) out[1] = pair.y;
-            }
-        }
-    }
-    // ANCHOR_END: winograd-output
+    winograd_output(sum, shared, y, d, group * FILTERS, n, row,
+                    col);
 }
 // ANCHOR_END: winograd
 
