@@ -59,7 +59,7 @@ __global__ void naive_kernel(const float* x, const float* f,
 // Floats in 64 KB, all the constant memory there is. Mutants are tested with 16 copies of this
 // file in one program, which share it.
 #ifdef HARNESS_NO_BASELINES
-constexpr int CONSTANT = 1000;
+constexpr int CONSTANT = 800;
 #else
 constexpr int CONSTANT = 16384;
 #endif
