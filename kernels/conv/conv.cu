@@ -554,6 +554,7 @@ winograd_kernel(const float* __restrict__ x,
     };
     // ANCHOR_END: winograd-load
     // ANCHOR: winograd-core
+    // Sixteen GEMMs side by side, two of them in each warp
     int tk = lane % 8, tt = lane / 8;
     float sum[2][8][8] = {};
     fetch(0, stages[0]);
