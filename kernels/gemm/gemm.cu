@@ -366,86 +366,53 @@ constexpr int STAGES = 4;  // tiles in shared memory
 __global__ __launch_bounds__(THREADS, 2) void
 async_kernel(const float* A, const float* B, float* C,
              int M, int N, int K) {
-    __shared__ alignas(16) float As[STAGES][BM][BK + 4];
+    __shared__ alignas(16) float As[STAGES][BK][BM + 4];
     __shared__ alignas(16) float Bs[STAGES][BK][BN];
     int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
-    int m = threadIdx.x / 2, ak = threadIdx.x % 2 * 4;
+    int m = threadIdx.x / BK, ak = threadIdx.x % BK;
     int bk = threadIdx.x / 32, n = threadIdx.x % 32 * 4;
     int row = blockIdx.y * BM, col = blockIdx.x * BN;
     auto copy = [&](int t) {  // starts tile t on its way
         int s = t % STAGES, k0 = t * BK;
-        bool a_in = row + m < M && k0 + ak < K;
-        bool b_in = k0 + bk < K && col + n < N;
-        const float* a = A + size_t(row + m) * K + k0 + ak;
-        const float* b = B + size_t(k0 + bk) * N + col + n;
-        copy_async<4>(&As[s][m][ak], a, a_in);
-        copy_async<4>(&Bs[s][bk][n], b, b_in);
+        for (int i = 0; i < BM; i += THREADS / BK)
+            copy_async<1>(&As[s][ak][m + i],  // transposed
+                          A + size_t(row + m + i) * K + k0 + ak,
+                          row + m + i < M && k0 + ak < K);
+        copy_async<4>(&Bs[s][bk][n],
+                      B + size_t(k0 + bk) * N + col + n,
+                      k0 + bk < K && col + n < N);
         __pipeline_commit();
     };
     for (int t = 0; t < STAGES - 1; t++) copy(t);
     alignas(16) float sum[8][8] = {};
     for (int t = 0; t * BK < K; t++) {
         __pipeline_wait_prior(STAGES - 2);  // my part of tile t
-        __syncthreads();  // all of t; nobody reads t - 1 any more
+        __syncthreads();  // all of t; t - 1 has been read
         copy(t + STAGES - 1);  // into the place of t - 1
         int s = t % STAGES;
-        alignas(16) float a[8][4], b[8], x[8];
 #pragma unroll
         for (int k = 0; k < BK; k++) {
-            if (k % 4 == 0)
-                for (int i = 0; i < 8; i++)
-                    store4(a[i], load4(&As[s][ty + 16 * i][k]));
-            for (int j = 0; j < 8; j += 4)
-                store4(b + j, load4(&Bs[s][k][4 * tx + 16 * j]));
-            for (int i = 0; i < 8; i++) x[i] = a[i][k % 4];
-            outer(sum, x, b);
+            alignas(16) float a[8], b[8];
+            for (int i = 0; i < 8; i += 4) {
+                store4(a + i, load4(&As[s][k][4 * ty + 16 * i]));
+                store4(b + i, load4(&Bs[s][k][4 * tx + 16 * i]));
+            }
+            outer(sum, a, b);
         }
     }
     for (int i = 0; i < 8; i++)
         for (int j = 0; j < 8; j += 4) {
-            int r = row + ty + 16 * i, c = col + 4 * tx + 16 * j;
+            int r = row + 4 * ty + i / 4 * 64 + i % 4;
+            int c = col + 4 * tx + 16 * j;
             if (r < M && c < N)
                 store4(C + size_t(r) * N + c, load4(&sum[i][j]));
         }
 }
 // ANCHOR_END: async
 
-// ANCHOR: warps-copy
-constexpr int DEEP = 16;  // K of a tile
-constexpr int DEEP_STAGES = 3;
-
-struct Stage {
-    alignas(16) float A[BM][DEEP + 4];  // 8 rows: 32 banks
-    alignas(16) float B[DEEP][BN];
-};
-
-// Starts the copies of a tile by 128 threads. Beyond the last
-// row or column it is read again, for sums that nobody stores;
-// beyond the last of `left` steps along K there are zeros.
-template <int W>
-__device__ void copy_tile(Stage& to, const float* A,
-                          const float* B, int rows, int cols,
-                          int left, int K, int N) {
-    int k = threadIdx.x % (DEEP / W) * W;
-    int m = threadIdx.x / (DEEP / W);
-#pragma unroll
-    for (int i = 0; i < BM; i += 128 * W / DEEP) {
-        const float* from = A + min(m + i, rows - 1) * K + k;
-        copy_async<W>(&to.A[m + i][k], from, k < left);
-    }
-    int n = threadIdx.x % (BN / W) * W;
-    B += min(n, cols - W);
-    k = threadIdx.x / (BN / W);
-#pragma unroll
-    for (int i = 0; i < DEEP; i += 128 * W / BN)
-        copy_async<W>(&to.B[k + i][n], B + (k + i) * N,
-                      k + i < left);
-    __pipeline_commit();
-}
-// ANCHOR_END: warps-copy
-
 // ANCHOR: grouped-tile
-constexpr int GROUP = 8;  // tile rows that walk together
+constexpr int HIGH = 256, WIDE = 128;  // tile of C a block
+constexpr int GROUP = 8;               // that walk together
 
 struct Corner {
     int row, col;
@@ -454,13 +421,50 @@ struct Corner {
 // Blocks go down GROUP tiles, then one to the right: those that
 // run at the same time share rows of A and columns of B in L2.
 __device__ Corner grouped_tile(int M, int N) {
-    int down = (M + BM - 1) / BM, right = (N + BN - 1) / BN;
+    int down = (M + HIGH - 1) / HIGH;
+    int right = (N + WIDE - 1) / WIDE;
     int first = blockIdx.x / (GROUP * right) * GROUP;
     int rest = blockIdx.x % (GROUP * right);
     int height = min(down - first, GROUP);
-    return {(first + rest % height) * BM, rest / height * BN};
+    return {(first + rest % height) * HIGH,
+            rest / height * WIDE};
 }
 // ANCHOR_END: grouped-tile
+
+// ANCHOR: warps-copy
+constexpr int DEEP = 32;      // of a tile, along K
+constexpr int IN_FLIGHT = 3;  // tiles in shared memory
+
+struct Stage {
+    alignas(16) float A[DEEP][HIGH + 4];  // transposed
+    alignas(16) float B[DEEP][WIDE];
+};
+
+// Starts a tile on its way, W floats of B at once. Beyond the
+// last row or column that one is read again, for sums nobody
+// stores; beyond the `left` steps along K there are zeros.
+template <int W>
+__device__ void copy_tile(Stage& to, const float* A,
+                          const float* B, int rows, int cols,
+                          int left, int N, int K) {
+    int k = threadIdx.x % 8, m = threadIdx.x / 8;
+#pragma unroll
+    for (int i = 0; i < HIGH; i += THREADS / 8)
+#pragma unroll
+        for (int j = 0; j < DEEP; j += 8)
+            copy_async<1>(&to.A[k + j][m + i],
+                          A + min(m + i, rows - 1) * K + k + j,
+                          k + j < left);
+    int n = threadIdx.x % (WIDE / W) * W;
+    B += min(n, cols - W);
+    k = threadIdx.x / (WIDE / W);
+#pragma unroll
+    for (int j = 0; j < DEEP; j += THREADS * W / WIDE)
+        copy_async<W>(&to.B[k + j][n], B + (k + j) * N,
+                      k + j < left);
+    __pipeline_commit();
+}
+// ANCHOR_END: warps-copy
 
 template <int W>  // up to 4 floats of a row, `left` of them inside
 __device__ void store(float* to, const float* sum, int left) {
@@ -472,64 +476,65 @@ __device__ void store(float* to, const float* sum, int left) {
 }
 
 // ANCHOR: warps
-// 4 warps of 64×64, lanes of 16×8 elements.
+// 8 warps of 64×64, lanes of 16×8 elements: quads of rows and
+// of columns, so that 8 lanes of a phase share no bank.
 template <int W>
-__global__ __launch_bounds__(128, 2) void
+__global__ __launch_bounds__(THREADS) void
 warps_kernel(const float* A, const float* B, float* C,
              int M, int N, int K) {
     extern __shared__ Stage stages[];
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    int tm = warp / 2 * 64 + lane / 8;      // rows tm + 4·i
-    int tn = warp % 2 * 64 + lane % 8 * 4;  // and 32 further
-    Corner at = grouped_tile(M, N);
-    int row = at.row, col = at.col;
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    int m = warp / 2 * 64 + lane / 8 * 4;  // and 16, 32, 48
+    int n = warp % 2 * 64 + lane % 8 * 4;  // and 32 further
+    auto [row, col] = grouped_tile(M, N);
+    int rows = M - row, cols = N - col;
     A += size_t(row) * K;
     B += col;
-    auto copy = [&](int t) {
-        copy_tile<W>(stages[t % DEEP_STAGES], A + t * DEEP,
-                     B + size_t(t * DEEP) * N, M - row, N - col,
-                     K - t * DEEP, K, N);
+    C += size_t(row) * N + col;
+    int copied = 0;
+    auto copy = [&] {
+        copy_tile<W>(stages[copied % IN_FLIGHT], A, B, rows, cols,
+                     K - copied * DEEP, N, K);
+        copied++;
+        A += DEEP;
+        B += size_t(DEEP) * N;
     };
-    for (int t = 0; t < DEEP_STAGES - 1; t++) copy(t);
+    for (int t = 0; t < IN_FLIGHT - 1; t++) copy();
     const Stage* s = stages;
-    alignas(16) float sum[16][8] = {}, a[16][4], b[2][8];
-    auto load_a = [&](int i, int k) {
-        store4(a[i], load4(&s->A[tm + 4 * i][k]));
+    alignas(16) float sum[16][8] = {}, a[2][16], b[2][8];
+    auto load = [&](int k) {  // into the half that is free
+        for (int i = 0; i < 16; i += 4)
+            store4(&a[k % 2][i], load4(&s->A[k][m + 4 * i]));
+        for (int j = 0; j < 8; j += 4)
+            store4(&b[k % 2][j], load4(&s->B[k][n + 8 * j]));
     };
-    auto load_b = [&](int k) {
-        store4(&b[k % 2][0], load4(&s->B[k][tn]));
-        store4(&b[k % 2][4], load4(&s->B[k][tn + 32]));
-    };
-    __pipeline_wait_prior(DEEP_STAGES - 2);
+    __pipeline_wait_prior(IN_FLIGHT - 2);
     __syncthreads();
-    for (int i = 0; i < 16; i++) load_a(i, 0);
-    load_b(0);
-    for (int t = 0; t * DEEP < K; t++) {
-        copy(t + DEEP_STAGES - 1);
+    load(0);
+    for (int t = 0; t * DEEP < K; t++)
 #pragma unroll
         for (int k = 0; k < DEEP; k++) {
-            int next = (k + 1) % DEEP;
-            if (next == 0) {  // the next tile
-                __pipeline_wait_prior(DEEP_STAGES - 2);
+            if (k == DEEP - 1) {  // the next tile
+                __pipeline_wait_prior(IN_FLIGHT - 2);
                 __syncthreads();
-                s = &stages[(t + 1) % DEEP_STAGES];
+                s = &stages[(t + 1) % IN_FLIGHT];
             }
-            load_b(next);
+            load((k + 1) % DEEP);  // for the next step
+            if (k == 0) copy();
 #pragma unroll
-            for (int i = 0; i < 16; i++) {
+            for (int i = 0; i < 16; i++)
 #pragma unroll
                 for (int j = 0; j < 8; j++) {
                     int c = i % 2 ? 7 - j : j;  // there and back
-                    sum[i][c] += a[i][k % 4] * b[k % 2][c];
+                    sum[i][c] += a[k % 2][i] * b[k % 2][c];
                 }
-                if (next % 4 == 0) load_a(i, next);
-            }
         }
-    }
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 8; j += 4) {
-            int r = row + tm + 4 * i, c = col + tn + 8 * j;
-            if (r < M) store<W>(C + size_t(r) * N + c, &sum[i][j], N - c);
+            int r = m + i / 4 * 16 + i % 4, c = n + 8 * j;
+            if (r < rows)
+                store<W>(C + size_t(r) * N + c, &sum[i][j],
+                         cols - c);
         }
 }
 // ANCHOR_END: warps
@@ -643,12 +648,12 @@ void warps(const float* A, const float* B, float* C,
            int M, int N, int K) {
     auto kernel = vectors_fit(A, B, C, N, K) ? warps_kernel<4>
                                              : warps_kernel<1>;
-    int bytes = DEEP_STAGES * sizeof(Stage);  // more than 48 KiB
+    int bytes = IN_FLIGHT * sizeof(Stage);  // beyond 48 KiB
     CUDA_CHECK(cudaFuncSetAttribute(
         kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
         bytes));
-    int grid = ceil_div(M, BM) * ceil_div(N, BN);
-    kernel<<<grid, 128, bytes>>>(A, B, C, M, N, K);
+    int grid = ceil_div(M, HIGH) * ceil_div(N, WIDE);
+    kernel<<<grid, THREADS, bytes>>>(A, B, C, M, N, K);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: warps-launch
