@@ -14,9 +14,9 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,19 @@ OVERFLOW = "int32"
 _SHORTEST, _PATIENCE = 10.0, 10.0
 """A mutant hangs when it takes this many seconds and this many times the original's."""
 
+_QUICKLY = ("--runs", "15")
+"""Enough for a factor of bugs.SLOWDOWN."""
+
+_CROWD = 4
+"""Cores for each process that compares: on a GPU that many share, each waits for the others."""
+
 _FEW = 1000.0
 """A counter that rises by less than this has not risen."""
+
+_SAME_TRAFFIC = frozenset(
+    {"accumulator", "compare", "int32", "launch-shape", "launch-shared", "sync-removed"}
+)
+"""Operators whose mutants move the same data in the same way: no counter tells them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +198,20 @@ def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
 
 def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> Caught:
     """Run every detector on what the ones before it let through."""
-    caught = _compare(setup, trials, limit)
-
-    def left() -> list[Trial]:
-        return [trial for trial in trials if trial.mutant.id not in caught]
-
-    caught |= _sanitize(setup, left())
-    caught |= _overflow(setup, kernel, left())
-    caught |= _time(setup, kernel, left())
-    caught |= _profile(setup, kernel, left())
+    detectors: dict[str, Callable[[list[Trial]], Caught]] = {
+        "compared": lambda left: _compare(setup, left, limit),
+        "sanitized": partial(_sanitize, setup),
+        "made to overflow": partial(_overflow, setup, kernel),
+        "timed": partial(_time, setup, kernel),
+        "counted": partial(_profile, setup, kernel),
+    }
+    caught: Caught = {}
+    took = []
+    for name, detector in detectors.items():
+        began = time.monotonic()
+        caught |= detector([trial for trial in trials if trial.mutant.id not in caught])
+        took.append(f"{name} {time.monotonic() - began:.0f} s")
+    setup.report(f"{kernel.name}: {len(trials)} mutants: {', '.join(took)}")
     return caught
 
 
@@ -205,17 +221,40 @@ def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> 
 def _compare(setup: Setup, trials: Sequence[Trial], limit: float) -> Caught:
     """Compare at boundary shapes; what the others could have caused must happen alone too."""
 
-    def compare(trial: Trial) -> str:
+    def alone(trial: Trial) -> str:
         built = trial.built
         found = bugs.wrong(built.program, trial.mutant.version, limit, *built.options)
         return _named(next(iter(found), ""))
 
-    kinds = setup.parallel(partial(compare, trial) for trial in trials)
-    caught = dict(zip((trial.mutant.id for trial in trials), kinds, strict=True))
+    together: dict[Path, list[Trial]] = {}
     for trial in trials:
-        if caught[trial.mutant.id] in ("timeout", "crash"):
-            caught[trial.mutant.id] = compare(trial)
+        together.setdefault(trial.built.program, []).append(trial)
+    few = replace(setup, jobs=max(1, setup.jobs // _CROWD))
+    groups = few.parallel(partial(_compare_each, group, limit) for group in together.values())
+    caught = {name: kind for group in groups for name, kind in group.items()}
+    for trial in trials:
+        if caught.get(trial.mutant.id, "crash") in ("timeout", "crash"):
+            caught[trial.mutant.id] = alone(trial)
     return {name: kind for name, kind in caught.items() if kind}
+
+
+def _compare_each(trials: Sequence[Trial], limit: float) -> Caught:
+    """Run the mutants of one program in one process, in another where one has broken it.
+
+    What is not in the result could not be run among others.
+    """
+    caught: Caught = {}
+    left = {trial.built.number: trial for trial in trials if trial.built.number}
+    while left:
+        first = next(iter(left.values()))
+        # A mutant takes a tenth of its limit, if it does what the original does.
+        seconds = limit * (1 + len(left) / _PATIENCE)
+        ran = bugs.wrong_each(first.built.program, first.mutant.version, list(left), seconds)
+        if not ran:
+            break
+        for number, kind in ran.items():
+            caught[left.pop(number).mutant.id] = _named(kind)
+    return caught
 
 
 def _named(kind: str) -> str:
@@ -263,7 +302,7 @@ def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
 
     def median(built: Built, version: str) -> float | None:
         arguments = (version, built.program, kernel.shape, setup.seconds)
-        timing = bugs.timed(*arguments, *built.options)
+        timing = bugs.timed(*arguments, *_QUICKLY, *built.options)
         return timing.median if timing else None
 
     whole: dict[Built, float | None] = {}
@@ -285,6 +324,7 @@ def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
 def _profile(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Count bank conflicts and sectors, where ncu is installed and may read counters."""
     ncu = profiler.find()
+    trials = [trial for trial in trials if trial.mutant.operator not in _SAME_TRAFFIC]
     if ncu is None or not trials:
         return {}
 
