@@ -146,13 +146,18 @@ constexpr int BM = 128, BN = 128, BK = 8;  // tile of a block
 constexpr int THREADS = 256;               // 16 × 16, each 8×8 elements
 
 // ANCHOR: outer
-// The micro-tile: 16 values from shared memory, 64 FMAs.
-__device__ void outer(float (&sum)[8][8], const float (&a)[8],
-                      const float (&b)[8]) {
+// The micro-tile: M + N values read serve M·N FMAs. There and
+// back, so that an operand stays the same at each turn.
+template <int M, int N>
+__device__ void outer(float (&sum)[M][N], const float (&a)[M],
+                      const float (&b)[N]) {
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < M; i++)
 #pragma unroll
-        for (int j = 0; j < 8; j++) sum[i][j] += a[i] * b[j];
+        for (int j = 0; j < N; j++) {
+            int n = i % 2 ? N - 1 - j : j;
+            sum[i][n] += a[i] * b[n];
+        }
 }
 // ANCHOR_END: outer
 
@@ -179,8 +184,10 @@ registers_kernel(const float* A, const float* B, float* C,
 #pragma unroll
         for (int k = 0; k < BK; k++) {
             float a[8], b[8];
-            for (int i = 0; i < 8; i++) a[i] = As[8 * ty + i][k];
-            for (int j = 0; j < 8; j++) b[j] = Bs[k][8 * tx + j];
+            for (int i = 0; i < 8; i++) {
+                a[i] = As[8 * ty + i][k];
+                b[i] = Bs[k][8 * tx + i];
+            }
             outer(sum, a, b);
         }
         __syncthreads();
@@ -188,7 +195,8 @@ registers_kernel(const float* A, const float* B, float* C,
     for (int i = 0; i < 8; i++)
         for (int j = 0; j < 8; j++) {
             int r = row + 8 * ty + i, c = col + 8 * tx + j;
-            if (r < M && c < N) C[size_t(r) * N + c] = sum[i][j];
+            if (r < M && c < N)
+                C[size_t(r) * N + c] = sum[i][j];
         }
 }
 // ANCHOR_END: registers
@@ -239,7 +247,7 @@ vectors_kernel(const float* A, const float* B, float* C,
         for (int j = 0; j < 8; j += 4) {
             int r = row + 8 * ty + i, c = col + 8 * tx + j;
             if (r < M && c < N)
-                store4(C + size_t(r) * N + c, load4(&sum[i][j]));
+                store4(C + size_t(r) * N + c, load4(sum[i] + j));
         }
 }
 // ANCHOR_END: vectors
@@ -283,7 +291,7 @@ banks_kernel(const float* A, const float* B, float* C,
             int r = row + 4 * ty + i / 4 * 64 + i % 4;
             int c = col + 4 * tx + 16 * j;
             if (r < M && c < N)
-                store4(C + size_t(r) * N + c, load4(&sum[i][j]));
+                store4(C + size_t(r) * N + c, load4(sum[i] + j));
         }
 }
 // ANCHOR_END: banks
@@ -325,8 +333,10 @@ buffers_kernel(const float* A, const float* B, float* C,
         for (int k = 0; k < BK; k++) {
             alignas(16) float a[8], b[8];
             for (int i = 0; i < 8; i += 4) {
-                store4(a + i, load4(&As[s][k][4 * ty + 16 * i]));
-                store4(b + i, load4(&Bs[s][k][4 * tx + 16 * i]));
+                store4(a + i,
+                       load4(&As[s][k][4 * ty + 16 * i]));
+                store4(b + i,
+                       load4(&Bs[s][k][4 * tx + 16 * i]));
             }
             outer(sum, a, b);
         }
@@ -339,65 +349,102 @@ buffers_kernel(const float* A, const float* B, float* C,
             int r = row + 4 * ty + i / 4 * 64 + i % 4;
             int c = col + 4 * tx + 16 * j;
             if (r < M && c < N)
-                store4(C + size_t(r) * N + c, load4(&sum[i][j]));
+                store4(C + size_t(r) * N + c, load4(sum[i] + j));
         }
 }
 // ANCHOR_END: buffers
 
 // ANCHOR: copy-async
-// Starts a copy of W floats from global to shared memory; of
-// as many zeros, and nothing is read, where `in` is false.
+// Starts a copy of W floats from global to shared memory. If
+// not `in`, as many zeros are written and nothing is read.
 template <int W>
-__device__ void copy_async(float* to, const float* from, bool in) {
+__device__ void copy_async(float* to, const float* from,
+                           bool in) {
     unsigned shared = __cvta_generic_to_shared(to);
     int bytes = in ? 4 * W : 0;
-    if constexpr (W == 4)  // past L1
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-                     ::"r"(shared), "l"(from), "r"(bytes) : "memory");
+    if (W == 4)  // past L1
+        asm volatile(
+            "cp.async.cg.shared.global [%0], [%1], 16, %2;"
+            ::"r"(shared), "l"(from), "r"(bytes) : "memory");
     else
-        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
-                     ::"r"(shared), "l"(from), "r"(bytes) : "memory");
+        asm volatile(
+            "cp.async.ca.shared.global [%0], [%1], 4, %2;"
+            ::"r"(shared), "l"(from), "r"(bytes) : "memory");
 }
 // ANCHOR_END: copy-async
 
+// ANCHOR: copy-tiles
+template <int H, int W, int D>
+struct Tiles {
+    static constexpr int HIGH = H, WIDE = W, DEEP = D;
+    alignas(16) float A[D][H + 4];  // transposed
+    alignas(16) float B[D][W];
+};
+
+// Starts tiles on their way, W floats of B at once. Beyond the
+// last row or column that one is read again, for sums nobody
+// stores; beyond the `left` steps along K there are zeros.
+template <int W, class T>
+__device__ void copy_tiles(T& to, const float* A,
+                           const float* B, int rows, int cols,
+                           int left, int N, int K) {
+    int k = threadIdx.x % 8, m = threadIdx.x / 8;
+#pragma unroll
+    for (int i = 0; i < T::HIGH; i += THREADS / 8)
+#pragma unroll
+        for (int j = 0; j < T::DEEP; j += 8)
+            copy_async<1>(&to.A[k + j][m + i],
+                          A + min(m + i, rows - 1) * K + k + j,
+                          k + j < left);
+    constexpr int ROW = T::WIDE / W;  // threads of a row of B
+    int n = threadIdx.x % ROW * W;
+    B += min(n, cols - W);
+    k = threadIdx.x / ROW;
+#pragma unroll
+    for (int j = 0; j < T::DEEP; j += THREADS / ROW)
+        copy_async<W>(&to.B[k + j][n], B + (k + j) * N,
+                      k + j < left);
+    __pipeline_commit();
+}
+// ANCHOR_END: copy-tiles
+
 // ANCHOR: async
-constexpr int STAGES = 4;  // tiles in shared memory
+constexpr int STAGES = 3;  // tiles of each in shared memory
+constexpr int STEPS = 16;  // of a tile along K
 
 __global__ __launch_bounds__(THREADS, 2) void
 async_kernel(const float* A, const float* B, float* C,
              int M, int N, int K) {
-    __shared__ alignas(16) float As[STAGES][BK][BM + 4];
-    __shared__ alignas(16) float Bs[STAGES][BK][BN];
+    extern __shared__ Tiles<BM, BN, STEPS> tiles[];
     int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
-    int m = threadIdx.x / BK, ak = threadIdx.x % BK;
-    int bk = threadIdx.x / 32, n = threadIdx.x % 32 * 4;
     int row = blockIdx.y * BM, col = blockIdx.x * BN;
-    auto copy = [&](int t) {  // starts tile t on its way
-        int s = t % STAGES, k0 = t * BK;
-        for (int i = 0; i < BM; i += THREADS / BK)
-            copy_async<1>(&As[s][ak][m + i],  // transposed
-                          A + size_t(row + m + i) * K + k0 + ak,
-                          row + m + i < M && k0 + ak < K);
-        copy_async<4>(&Bs[s][bk][n],
-                      B + size_t(k0 + bk) * N + col + n,
-                      k0 + bk < K && col + n < N);
-        __pipeline_commit();
+    auto copy = [&](int t) {  // tiles t start on their way
+        int k = t * STEPS;
+        copy_tiles<4>(tiles[t % STAGES],
+                      A + size_t(row) * K + k,
+                      B + size_t(k) * N + col,
+                      M - row, N - col, K - k, N, K);
     };
     for (int t = 0; t < STAGES - 1; t++) copy(t);
-    alignas(16) float sum[8][8] = {};
-    for (int t = 0; t * BK < K; t++) {
-        __pipeline_wait_prior(STAGES - 2);  // my part of tile t
+    alignas(16) float sum[8][8] = {}, a[2][8], b[2][8];
+    auto load = [&](int t, int k) {  // into the free half
+        const auto& from = tiles[t % STAGES];
+        for (int i = 0; i < 8; i += 4) {
+            store4(&a[k % 2][i],
+                   load4(&from.A[k][4 * ty + 16 * i]));
+            store4(&b[k % 2][i],
+                   load4(&from.B[k][4 * tx + 16 * i]));
+        }
+    };
+    for (int t = 0; t * STEPS < K; t++) {
+        __pipeline_wait_prior(STAGES - 2);  // my part of t
         __syncthreads();  // all of t; t - 1 has been read
         copy(t + STAGES - 1);  // into the place of t - 1
-        int s = t % STAGES;
+        load(t, 0);
 #pragma unroll
-        for (int k = 0; k < BK; k++) {
-            alignas(16) float a[8], b[8];
-            for (int i = 0; i < 8; i += 4) {
-                store4(a + i, load4(&As[s][k][4 * ty + 16 * i]));
-                store4(b + i, load4(&Bs[s][k][4 * tx + 16 * i]));
-            }
-            outer(sum, a, b);
+        for (int k = 0; k < STEPS; k++) {
+            if (k + 1 < STEPS) load(t, k + 1);  // a step ahead
+            outer(sum, a[k % 2], b[k % 2]);
         }
     }
     for (int i = 0; i < 8; i++)
@@ -405,7 +452,7 @@ async_kernel(const float* A, const float* B, float* C,
             int r = row + 4 * ty + i / 4 * 64 + i % 4;
             int c = col + 4 * tx + 16 * j;
             if (r < M && c < N)
-                store4(C + size_t(r) * N + c, load4(&sum[i][j]));
+                store4(C + size_t(r) * N + c, load4(sum[i] + j));
         }
 }
 // ANCHOR_END: async
@@ -431,41 +478,6 @@ __device__ Corner grouped_tile(int M, int N) {
 }
 // ANCHOR_END: grouped-tile
 
-// ANCHOR: warps-copy
-constexpr int DEEP = 32;      // of a tile, along K
-constexpr int IN_FLIGHT = 3;  // tiles in shared memory
-
-struct Stage {
-    alignas(16) float A[DEEP][HIGH + 4];  // transposed
-    alignas(16) float B[DEEP][WIDE];
-};
-
-// Starts a tile on its way, W floats of B at once. Beyond the
-// last row or column that one is read again, for sums nobody
-// stores; beyond the `left` steps along K there are zeros.
-template <int W>
-__device__ void copy_tile(Stage& to, const float* A,
-                          const float* B, int rows, int cols,
-                          int left, int N, int K) {
-    int k = threadIdx.x % 8, m = threadIdx.x / 8;
-#pragma unroll
-    for (int i = 0; i < HIGH; i += THREADS / 8)
-#pragma unroll
-        for (int j = 0; j < DEEP; j += 8)
-            copy_async<1>(&to.A[k + j][m + i],
-                          A + min(m + i, rows - 1) * K + k + j,
-                          k + j < left);
-    int n = threadIdx.x % (WIDE / W) * W;
-    B += min(n, cols - W);
-    k = threadIdx.x / (WIDE / W);
-#pragma unroll
-    for (int j = 0; j < DEEP; j += THREADS * W / WIDE)
-        copy_async<W>(&to.B[k + j][n], B + (k + j) * N,
-                      k + j < left);
-    __pipeline_commit();
-}
-// ANCHOR_END: warps-copy
-
 template <int W>  // up to 4 floats of a row, `left` of them inside
 __device__ void store(float* to, const float* sum, int left) {
     if (W == 4 && left > 0) store4(to, load4(sum));
@@ -476,13 +488,15 @@ __device__ void store(float* to, const float* sum, int left) {
 }
 
 // ANCHOR: warps
+constexpr int DEEP = 32;  // steps of a tile along K
+
 // 8 warps of 64×64, lanes of 16×8 elements: quads of rows and
-// of columns, so that 8 lanes of a phase share no bank.
+// of columns, so that 8 lanes in turn share no bank.
 template <int W>
 __global__ __launch_bounds__(THREADS) void
 warps_kernel(const float* A, const float* B, float* C,
              int M, int N, int K) {
-    extern __shared__ Stage stages[];
+    extern __shared__ Tiles<HIGH, WIDE, DEEP> large[];
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     int m = warp / 2 * 64 + lane / 8 * 4;  // and 16, 32, 48
     int n = warp % 2 * 64 + lane % 8 * 4;  // and 32 further
@@ -493,41 +507,35 @@ warps_kernel(const float* A, const float* B, float* C,
     C += size_t(row) * N + col;
     int copied = 0;
     auto copy = [&] {
-        copy_tile<W>(stages[copied % IN_FLIGHT], A, B, rows, cols,
-                     K - copied * DEEP, N, K);
+        copy_tiles<W>(large[copied % STAGES], A, B, rows, cols,
+                      K - copied * DEEP, N, K);
         copied++;
         A += DEEP;
         B += size_t(DEEP) * N;
     };
-    for (int t = 0; t < IN_FLIGHT - 1; t++) copy();
-    const Stage* s = stages;
+    for (int t = 0; t < STAGES - 1; t++) copy();
+    const auto* from = large;
     alignas(16) float sum[16][8] = {}, a[2][16], b[2][8];
-    auto load = [&](int k) {  // into the half that is free
+    auto load = [&](int k) {  // into the free half
         for (int i = 0; i < 16; i += 4)
-            store4(&a[k % 2][i], load4(&s->A[k][m + 4 * i]));
+            store4(&a[k % 2][i], load4(&from->A[k][m + 4 * i]));
         for (int j = 0; j < 8; j += 4)
-            store4(&b[k % 2][j], load4(&s->B[k][n + 8 * j]));
+            store4(&b[k % 2][j], load4(&from->B[k][n + 8 * j]));
     };
-    __pipeline_wait_prior(IN_FLIGHT - 2);
+    __pipeline_wait_prior(STAGES - 2);
     __syncthreads();
     load(0);
     for (int t = 0; t * DEEP < K; t++)
 #pragma unroll
         for (int k = 0; k < DEEP; k++) {
             if (k == DEEP - 1) {  // the next tile
-                __pipeline_wait_prior(IN_FLIGHT - 2);
+                __pipeline_wait_prior(STAGES - 2);
                 __syncthreads();
-                s = &stages[(t + 1) % IN_FLIGHT];
+                from = &large[(t + 1) % STAGES];
             }
-            load((k + 1) % DEEP);  // for the next step
+            load((k + 1) % DEEP);  // a step ahead
             if (k == 0) copy();
-#pragma unroll
-            for (int i = 0; i < 16; i++)
-#pragma unroll
-                for (int j = 0; j < 8; j++) {
-                    int c = i % 2 ? 7 - j : j;  // there and back
-                    sum[i][c] += a[k % 2][i] * b[k % 2][c];
-                }
+            outer(sum, a[k % 2], b[k % 2]);
         }
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 8; j += 4) {
@@ -578,7 +586,8 @@ void tile(const float* A, const float* B, float* C,
 void column(const float* A, const float* B, float* C,
             int M, int N, int K) {
     dim3 grid(ceil_div(N, SIDE), ceil_div(M, SIDE));
-    column_kernel<<<grid, SIDE * SIDE / EACH>>>(A, B, C, M, N, K);
+    int threads = SIDE * SIDE / EACH;
+    column_kernel<<<grid, threads>>>(A, B, C, M, N, K);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: column-launch
@@ -637,8 +646,12 @@ void async(const float* A, const float* B, float* C,
            int M, int N, int K) {
     if (!vectors_fit(A, B, C, N, K))
         return registers(A, B, C, M, N, K);
+    int bytes = STAGES * sizeof(Tiles<BM, BN, STEPS>);
+    CUDA_CHECK(cudaFuncSetAttribute(  // beyond 48 KiB
+        async_kernel,
+        cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
     dim3 grid(ceil_div(N, BN), ceil_div(M, BM));
-    async_kernel<<<grid, THREADS>>>(A, B, C, M, N, K);
+    async_kernel<<<grid, THREADS, bytes>>>(A, B, C, M, N, K);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: async-launch
@@ -648,8 +661,8 @@ void warps(const float* A, const float* B, float* C,
            int M, int N, int K) {
     auto kernel = vectors_fit(A, B, C, N, K) ? warps_kernel<4>
                                              : warps_kernel<1>;
-    int bytes = IN_FLIGHT * sizeof(Stage);  // beyond 48 KiB
-    CUDA_CHECK(cudaFuncSetAttribute(
+    int bytes = STAGES * sizeof(Tiles<HIGH, WIDE, DEEP>);
+    CUDA_CHECK(cudaFuncSetAttribute(  // beyond 48 KiB
         kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
         bytes));
     int grid = ceil_div(M, HIGH) * ceil_div(N, WIDE);
