@@ -18,10 +18,10 @@ vectors      float4 from global and shared memory: a quarter of the load instruc
 banks        a thread's 8 columns are two groups of 4, and A's tile is padded: no conflicts
 buffers      the next tile travels to registers while this one is multiplied, and into a
              second buffer: global latency is hidden, one barrier a tile is enough
-async        cp.async copies past the registers, 3 tiles ahead; A stays row-major in shared
-             memory, a float4 along K feeds 4 steps
-warps        16×8 elements a thread, 64×64 a warp, fragments read one step ahead: 128 FMAs
-             for 6 loads from shared memory; and blocks walk in groups that share L2
+async        cp.async copies past the registers, two tiles ahead; the registers that this
+             frees hold the operands of the next step: shared memory's latency is hidden
+warps        16×8 elements a thread, 64×64 a warp, 256×128 a block: 128 FMAs for 6 loads from
+             shared memory, a barrier every 4096; and blocks walk in groups that share L2
 
 vectors to async want K and N divisible by 4 and bases on 16 bytes, and else leave it to
 registers. naive to async put tile rows into gridDim.y: M ≤ 65535 tiles.
@@ -246,8 +246,8 @@ vectors_kernel(const float* A, const float* B, float* C,
     for (int i = 0; i < 8; i++)
         for (int j = 0; j < 8; j += 4) {
             int r = row + 8 * ty + i, c = col + 8 * tx + j;
-            if (r < M && c < N)
-                store4(C + size_t(r) * N + c, load4(sum[i] + j));
+            float* to = C + size_t(r) * N + c;
+            if (r < M && c < N) store4(to, load4(sum[i] + j));
         }
 }
 // ANCHOR_END: vectors
@@ -290,8 +290,8 @@ banks_kernel(const float* A, const float* B, float* C,
         for (int j = 0; j < 8; j += 4) {
             int r = row + 4 * ty + i / 4 * 64 + i % 4;
             int c = col + 4 * tx + 16 * j;
-            if (r < M && c < N)
-                store4(C + size_t(r) * N + c, load4(sum[i] + j));
+            float* to = C + size_t(r) * N + c;
+            if (r < M && c < N) store4(to, load4(sum[i] + j));
         }
 }
 // ANCHOR_END: banks
@@ -348,8 +348,8 @@ buffers_kernel(const float* A, const float* B, float* C,
         for (int j = 0; j < 8; j += 4) {
             int r = row + 4 * ty + i / 4 * 64 + i % 4;
             int c = col + 4 * tx + 16 * j;
-            if (r < M && c < N)
-                store4(C + size_t(r) * N + c, load4(sum[i] + j));
+            float* to = C + size_t(r) * N + c;
+            if (r < M && c < N) store4(to, load4(sum[i] + j));
         }
 }
 // ANCHOR_END: buffers
@@ -451,8 +451,8 @@ async_kernel(const float* A, const float* B, float* C,
         for (int j = 0; j < 8; j += 4) {
             int r = row + 4 * ty + i / 4 * 64 + i % 4;
             int c = col + 4 * tx + 16 * j;
-            if (r < M && c < N)
-                store4(C + size_t(r) * N + c, load4(sum[i] + j));
+            float* to = C + size_t(r) * N + c;
+            if (r < M && c < N) store4(to, load4(sum[i] + j));
         }
 }
 // ANCHOR_END: async
