@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -171,11 +171,12 @@ def _test(
     setup.report(f"{kernel.name}: compiled {len(trials)} of {made} mutants in {took:.0f} s")
     slowest = max((seconds for _, seconds in settled), default=0.0)
     limit = min(setup.seconds, max(_SHORTEST, _PATIENCE * slowest))
+    caught = _detect(setup, kernel, [t for t in trials if not t.built.same_code], limit)
     for step in steps:
         own = [t for t in trials if t.mutant.version == step.name]
         broken = sum(len(p.mutants) for p in parts if p.step == step) - len(own)
-        caught = _detect(setup, kernel, [t for t in own if not t.built.same_code], limit)
-        yield step, _result(own, caught, broken)
+        left = [t for t in own if not t.built.same_code and t.mutant.id not in caught]
+        yield step, _result(own, caught | _measure(setup, kernel, left), broken)
 
 
 def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
@@ -197,21 +198,23 @@ def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
 
 
 def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> Caught:
-    """Run every detector on what the ones before it let through."""
-    detectors: dict[str, Callable[[list[Trial]], Caught]] = {
-        "compared": lambda left: _compare(setup, left, limit),
-        "sanitized": partial(_sanitize, setup),
-        "made to overflow": partial(_overflow, setup, kernel),
-        "timed": partial(_time, setup, kernel),
-        "counted": partial(_profile, setup, kernel),
-    }
-    caught: Caught = {}
-    took = []
-    for name, detector in detectors.items():
-        began = time.monotonic()
-        caught |= detector([trial for trial in trials if trial.mutant.id not in caught])
-        took.append(f"{name} {time.monotonic() - began:.0f} s")
-    setup.report(f"{kernel.name}: {len(trials)} mutants: {', '.join(took)}")
+    """Run the detectors that may work side by side, each on what the one before let through."""
+    began = time.monotonic()
+    caught = _compare(setup, trials, limit)
+    compared = time.monotonic()
+    caught |= _sanitize(setup, [t for t in trials if t.mutant.id not in caught])
+    setup.report(
+        f"{kernel.name}: compared {len(trials)} mutants in {compared - began:.0f} s, "
+        f"sanitized in {time.monotonic() - compared:.0f} s; {len(trials) - len(caught)} left"
+    )
+    return caught
+
+
+def _measure(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
+    """Run the detectors that need the GPU for themselves."""
+    caught = _overflow(setup, kernel, trials)
+    for detector in (_time, _profile):
+        caught |= detector(setup, kernel, [t for t in trials if t.mutant.id not in caught])
     return caught
 
 
