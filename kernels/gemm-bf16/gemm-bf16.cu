@@ -179,8 +179,8 @@ __device__ int cluster_rank() {
     return rank;
 }
 __device__ void cluster_sync() {
-    SM90A("barrier.cluster.arrive.release.aligned;\n"
-          "barrier.cluster.wait.acquire.aligned;" ::: "memory");
+    SM90A("barrier.cluster.arrive.release;\n"
+          "barrier.cluster.wait.acquire;" ::: "memory");
 }
 
 // ANCHOR: tma
@@ -364,6 +364,7 @@ constexpr int TILE = 128;     // 4 warps, 64 × 64 of C each
 constexpr int DEPTH = 64;     // of K: rows of 128 bytes
 constexpr int IN_FLIGHT = 3;  // tiles of A and of B
 
+// ANCHOR: mma-load
 // Where chunk c (8 elements) of row r lies. 8 rows of the same
 // chunk are in 8 different places of 128 bytes: all banks.
 __device__ int swizzled(int r, int c) {
@@ -380,6 +381,7 @@ __device__ void load_tile(bf16* tile, const bf16* from, int row,
                  inside);
     }
 }
+// ANCHOR_END: mma-load
 
 __global__ void __launch_bounds__(128)
 mma_kernel(const bf16* A, const bf16* B, bf16* C,
@@ -405,6 +407,7 @@ mma_kernel(const bf16* A, const bf16* B, bf16* C,
         __syncthreads();  // … for all, and t - 1 is used up
         load(t + IN_FLIGHT - 1);
         int slot = t % IN_FLIGHT;
+// ANCHOR: mma-inner
 #pragma unroll
         for (int k = 0; k < DEPTH / 16; k++) {
             uint32_t x[4][4], y[4][4];
@@ -420,6 +423,7 @@ mma_kernel(const bf16* A, const bf16* B, bf16* C,
                     mma(sum[i][2 * j + 1], x[i], y[j][1], y[j][3]);
                 }
         }
+// ANCHOR_END: mma-inner
     }
     row += wr + lane / 4;
     col += wc + lane % 4 * 2;
@@ -452,6 +456,7 @@ __device__ void store_sums(const float (&sum)[128], bf16* C,
 constexpr int ROWS = 64, COLS = 256;  // of C
 constexpr int STEP = 64;              // of K
 
+// ANCHOR: multiply
 template <int rows>
 struct Stage {  // both as TMA lays them down, swizzled
     bf16 a[rows * STEP], b[COLS * STEP];
@@ -466,6 +471,7 @@ __device__ void multiply(float (&sum)[128], const bf16* a,
         wgmma(sum, descriptor(a + k), descriptor(b + k));
     wgmma_commit();
 }
+// ANCHOR_END: multiply
 
 constexpr int PAIR = 2;  // stages; two blocks share an SM
 
@@ -509,6 +515,18 @@ constexpr int WARPS = 4 * GROUPS;
 constexpr int TALL = GROUPS * ROWS;   // 128 rows of C
 constexpr int STAGES = 4;             // 4 × 48 KB
 
+// A stage is full after one arrival and all its bytes, and
+// empty after `arrivals` of warps that multiplied it.
+__device__ void init_ring(uint64_t* full, uint64_t* empty,
+                          int arrivals) {
+    if (threadIdx.x != 0) return;
+    for (int i = 0; i < STAGES; i++) {
+        barrier_init(&full[i], 1);
+        barrier_init(&empty[i], arrivals);
+    }
+    fence_barriers();
+}
+
 __global__ void __launch_bounds__(128 + 128 * GROUPS, 1)
 specialised_kernel(const __grid_constant__ CUtensorMap A,
                    const __grid_constant__ CUtensorMap B,
@@ -517,14 +535,9 @@ specialised_kernel(const __grid_constant__ CUtensorMap A,
     __shared__ uint64_t full[STAGES], empty[STAGES];
     int row = blockIdx.x * TALL, col = blockIdx.y * COLS;
     int steps = ceil_div(K, STEP);
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < STAGES; i++) {
-            barrier_init(&full[i], 1);
-            barrier_init(&empty[i], WARPS);
-        }
-        fence_barriers();
-    }
+    init_ring(full, empty, WARPS);
     __syncthreads();
+// ANCHOR: produce
     if (threadIdx.x < 128) {  // loads, with one thread
         give_registers<40>();
         for (int t = 0; threadIdx.x == 0 && t < steps; t++) {
@@ -534,6 +547,8 @@ specialised_kernel(const __grid_constant__ CUtensorMap A,
             tma_load(stages[i].a, A, t * STEP, row, &full[i]);
             tma_load(stages[i].b, B, t * STEP, col, &full[i]);
         }
+// ANCHOR_END: produce
+// ANCHOR: consume
     } else {  // multiplies 64 × 256
         take_registers<232>();
         int group = threadIdx.x / 128 - 1;
@@ -548,6 +563,7 @@ specialised_kernel(const __grid_constant__ CUtensorMap A,
         }
         store_sums(sum, C, M, N, row + group * ROWS, col);
     }
+// ANCHOR_END: consume
 }
 // ANCHOR_END: specialised
 
@@ -563,14 +579,9 @@ cluster_kernel(const __grid_constant__ CUtensorMap A,
     __shared__ uint64_t full[STAGES], empty[STAGES];
     int row = blockIdx.x * TALL, col = blockIdx.y * COLS;
     int steps = ceil_div(K, STEP), rank = cluster_rank();
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < STAGES; i++) {
-            barrier_init(&full[i], 1);
-            barrier_init(&empty[i], BLOCKS * WARPS);
-        }
-        fence_barriers();
-    }
+    init_ring(full, empty, BLOCKS * WARPS);
     cluster_sync();  // the other block's barriers too
+// ANCHOR: multicast
     if (threadIdx.x < 128) {
         give_registers<40>();
         for (int t = 0; threadIdx.x == 0 && t < steps; t++) {
@@ -582,6 +593,7 @@ cluster_kernel(const __grid_constant__ CUtensorMap A,
             tma_multicast(stages[i].b + half * STEP, B, t * STEP,
                           col + half, &full[i], 0b11);
         }
+// ANCHOR_END: multicast
     } else {
         take_registers<232>();
         int group = threadIdx.x / 128 - 1;
@@ -606,6 +618,7 @@ constexpr int BAND = 8;       // clusters down, then across
 constexpr int BOX = 64;       // columns of C a TMA store takes
 constexpr int BOXES = 2;      // at a time
 
+// ANCHOR: order
 // Tile of C number i: down a band of rows, then to the right.
 __device__ int2 place(int i, int rows, int cols) {
     int first = i / (BAND * cols) * BAND;
@@ -613,6 +626,7 @@ __device__ int2 place(int i, int rows, int cols) {
     i -= first * cols;
     return {first + i % height, i / height};
 }
+// ANCHOR_END: order
 
 __global__ void __launch_bounds__(128 + 128 * GROUPS, 1)
 persistent_kernel(const __grid_constant__ CUtensorMap A,
@@ -627,13 +641,7 @@ persistent_kernel(const __grid_constant__ CUtensorMap A,
     int rows = ceil_div(M, BLOCKS * TALL);
     int cols = ceil_div(N, COLS);
     int begin = blockIdx.x / BLOCKS, clusters = gridDim.x / BLOCKS;
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < STAGES; i++) {
-            barrier_init(&full[i], 1);
-            barrier_init(&empty[i], BLOCKS * WARPS);
-        }
-        fence_barriers();
-    }
+    init_ring(full, empty, BLOCKS * WARPS);
     cluster_sync();
     if (threadIdx.x < 128) {
         give_registers<40>();
@@ -675,6 +683,7 @@ persistent_kernel(const __grid_constant__ CUtensorMap A,
             }
             wgmma_wait<0>();
             if (lane < BLOCKS) arrive(&empty[(t - 1) % STAGES], lane);
+// ANCHOR: epilogue
 #pragma unroll
             for (int c = 0; c < COLS / BOX; c += BOXES) {
                 if (first) tma_wait_read();  // `out` is free
@@ -692,6 +701,7 @@ persistent_kernel(const __grid_constant__ CUtensorMap A,
                               out + j * ROWS * BOX);
                 tma_commit();
             }
+// ANCHOR_END: epilogue
         }
         if (first) tma_wait_read();
     }
