@@ -29,7 +29,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     tools = toolchain.find((), SECONDS, ROOT)
     assert isinstance(tools, toolchain.Toolchain)
     programs = {}
-    for macro in ("", "-DLOOSE", "-DWIDE", "-DOVERCLAIM"):
+    for macro in ("", "-DLOOSE", "-DWIDE", "-DOVERCLAIM", "-DMIMIC"):
         path = tmp_path_factory.mktemp("cheats") / "cheats"
         made = tools.compile(SAMPLE, path, ["-std=c++17", "-O3", *([macro] if macro else [])])
         assert isinstance(made, toolchain.Compiled), made
@@ -62,6 +62,9 @@ def test_an_honest_copy_passes_and_is_timed(build: dict[str, Path]) -> None:
         ("writes-input", "input"),
         ("powers-of-two", "not-finite"),
         ("through-half", "value"),
+        ("cached-answer", "tolerance"),
+        ("scrubs-nan", "special"),
+        ("in-step", "race"),
     ],
 )
 def test_a_cheat_is_caught_by_the_check_made_for_it(
@@ -76,6 +79,19 @@ def test_work_on_another_stream_is_caught_when_timed(build: dict[str, Path]) -> 
 
 def test_other_bits_from_run_to_run_are_caught(build: dict[str, Path]) -> None:
     assert kind(build["-DLOOSE"], "unsteady", "--check-only") == "race"
+
+
+def test_a_reference_that_makes_the_kernel_s_mistake_is_caught(build: dict[str, Path]) -> None:
+    assert kind(build["-DMIMIC"], "honest", "--check-only") == "reference"
+
+
+def test_memory_that_was_kept_in_l2_is_no_faster(build: dict[str, Path]) -> None:
+    def median(version: str) -> float:
+        run = program.run(build[""], version, SECONDS, "--shape", str(1 << 22))
+        assert run.failure is None
+        return run.cases[-1].times[0][1].median
+
+    assert median("persisted-l2") > 0.9 * median("honest")
 
 
 def test_a_tolerance_that_hides_a_lower_precision_is_caught(build: dict[str, Path]) -> None:

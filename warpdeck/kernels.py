@@ -1,6 +1,6 @@
 """kernels/<op>/kernel.yml of a CUDA kernel: everything about an operation that is not code.
 
-Owns: which of the two forms the file has (programs.py reads the other), reading it, and
+Owns: which of the three forms the file has (programs.py reads the host programs'), reading it, and
 whether what it names is there: files, anchors, steps, the text that a bug edits. Must not
 know nvcc, receipts or notes.
 """
@@ -45,7 +45,9 @@ def load_kernels(root: Path) -> tuple[tuple[Kernel, ...], list[Problem]]:
 
 def form(data: Any) -> str:
     """Return which form the data of a kernel.yml has, the name of its schema."""
-    return "host" if isinstance(data, dict) and "programs" in data else "kernel"
+    if isinstance(data, dict) and "programs" in data:
+        return "host"
+    return "outputs" if isinstance(data, dict) and "file" not in data and "outputs" in data else "kernel"
 
 
 def load_kernel(path: Path, shown: str) -> tuple[Kernel | None, list[Problem]]:
@@ -54,27 +56,32 @@ def load_kernel(path: Path, shown: str) -> tuple[Kernel | None, list[Problem]]:
     Returns no kernel and no problem for a whole file of the other form.
     """
     yaml, problems = yamlfile.load(path, shown, form)
-    if yaml is None or form(yaml.data) != "kernel":
+    if yaml is None or form(yaml.data) == "host":
         return None, problems
     kernel = _kernel(path.parent.name, yaml)
     problems = [*_names(kernel, yaml), *_files(kernel, yaml, path.parent)]
-    code, unreadable = read_text(path.parent / kernel.file, f"{Path(shown).parent}/{kernel.file}")
-    if not unreadable:
-        problems += [*_anchors(kernel, yaml, code), *_edits(kernel, yaml, code)]
+    if kernel.file:
+        name = f"{Path(shown).parent}/{kernel.file}"
+        code, unreadable = read_text(path.parent / kernel.file, name)
+        if not unreadable:
+            problems += [*_anchors(kernel, yaml, code), *_edits(kernel, yaml, code)]
     return (None if problems else kernel), problems
 
 
 def _kernel(name: str, yaml: Yaml) -> Kernel:
     data: dict[str, Any] = yaml.data
+    limit = data.get("limit", "")
     return Kernel(
         name=name,
-        file=data["file"],
+        file=data.get("file", ""),
         flags=tuple(data["flags"]),
-        limit=data["limit"],
-        shape=tuple(data["shape"]),
+        limit=limit if isinstance(limit, str) else "",
+        limit_labels=() if isinstance(limit, str) else tuple(limit.items()),
+        arch=data.get("arch", ""),
+        shape=tuple(data.get("shape") or ()),
         steps=tuple(
             StepSpec(step["name"], step.get("anchor", step["name"]), tuple(step["labels"].items()))
-            for step in data["steps"]
+            for step in data.get("steps") or ()
         ),
         bugs=tuple(
             BugSpec(
@@ -117,7 +124,7 @@ def _names(kernel: Kernel, yaml: Yaml) -> Iterator[Problem]:
         if spec.mutant in named[:index]:
             message = f"survivors argues '{spec.mutant}' a second time"
             yield Problem(spec.at, "twice", message, "Delete one of the two.")
-    if kernel.limit not in steps:
+    if kernel.limit and kernel.limit not in steps:
         yield _unknown_step(kernel.limit, steps, yaml, "limit")
     for index, bug in enumerate(kernel.bugs):
         if bug.version not in steps:
@@ -143,7 +150,7 @@ def _unknown_step(name: str, steps: list[str], yaml: Yaml, *keys: str | int) -> 
 
 
 def _files(kernel: Kernel, yaml: Yaml, folder: Path) -> Iterator[Problem]:
-    named = [(kernel.file, ("file",))]
+    named = [(kernel.file, ("file",))] if kernel.file else []
     named += [(o.file, ("outputs", i, "file")) for i, o in enumerate(kernel.outputs)]  # type: ignore[misc]
     for name, keys in named:
         yield from missing_file(folder / name, yaml.at(*keys))

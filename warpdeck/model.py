@@ -314,14 +314,20 @@ class Kernel:
 
     name: str
     file: str
+    """Its program; empty where there are output programs alone, and no steps."""
     flags: tuple[str, ...]
     limit: str
-    """Name of the step that is the bound which the others are measured against."""
+    """Name of the step that is the bound which the others are measured against; empty where
+    no step is, as under a roofline."""
     shape: tuple[int, ...]
     """The shape whose figures the cards show."""
     steps: tuple[StepSpec, ...]
     bugs: tuple[BugSpec, ...]
     outputs: tuple[OutputSpec, ...]
+    limit_labels: tuple[tuple[str, str], ...] = ()
+    """(language, a few words) pairs for a limit that is no step."""
+    arch: str = ""
+    """The oldest target that the code compiles for; the only one where it ends in a letter."""
     mutants: bool = False
     """Whether a receipt must say what became of the mutants."""
     survivors: tuple[SurvivorSpec, ...] = ()

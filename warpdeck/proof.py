@@ -19,8 +19,8 @@ from warpdeck.resolve import (
     Proof,
     Resolver,
     in_percent,
-    in_rate,
     in_time,
+    rate_of,
     shown_case,
 )
 
@@ -99,7 +99,7 @@ def ladder_chart(proof: Proof, resolver: Resolver, language: str) -> str:
         ratio = case.ratio_to_limit or 0.0
         now = " wd-now" if step == proof.step else ""
         label = html.escape(step_label(step, language))
-        figures = f"{in_percent(ratio)} · {in_rate(case.gb_per_s or 0)}"
+        figures = f"{in_percent(ratio)} · {rate_of(case)}"
         bars.append(
             f'<div class="wd-step{now}"><span>{label}</span>'
             f'<span class="wd-step-value">{figures}</span><span class="wd-step-bar">'
@@ -127,20 +127,24 @@ def step_label(step: StepSpec, language: str) -> str:
 
 def _measured(case: Case, kernel: Kernel, step: StepSpec, language: str) -> str:
     key = "limit" if step.name == kernel.limit else "measured"
-    return phrase(
+    line = phrase(
         key,
         language,
         shape=_shape(case.shape),
         time=in_time(case.time_us.median if case.time_us else 0.0),
-        rate=in_rate(case.gb_per_s or 0.0),
+        rate=rate_of(case),
         ratio=in_percent(case.ratio_to_limit or 0.0),
         limit=_limit(kernel, language),
     )
+    if case.baseline is None:
+        return line
+    ratio = in_percent(case.baseline.ratio)
+    return line + phrase("baseline", language, ratio=ratio, name=case.baseline.name)
 
 
 def _limit(kernel: Kernel, language: str) -> str:
     step = next((step for step in kernel.steps if step.name == kernel.limit), None)
-    return step_label(step, language) if step else kernel.limit
+    return step_label(step, language) if step else dict(kernel.limit_labels).get(language, "")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -49,7 +49,8 @@ def source_sha256(root: Path, kernel: Kernel) -> str:
     Line ends count as \\n, so that a checkout on Windows is no change.
     """
     folder = root / "kernels" / kernel.name
-    named = {folder / kernel.file, *(folder / output.file for output in kernel.outputs)}
+    names = (kernel.file, *(output.file for output in kernel.outputs))
+    named = {folder / name for name in names if name}
     headers = {*folder.glob("*.h"), *folder.glob("*.cuh")}
     harness = {path for path in (root / "kernels" / "harness").rglob("*") if path.is_file()}
     code_files = (path for path in named | headers | harness if not _is_litter(path))
@@ -72,6 +73,7 @@ def _settings(kernel: Kernel) -> dict[str, Any]:
     return {
         "file": kernel.file,
         "flags": kernel.flags,
+        "arch": kernel.arch,
         "limit": kernel.limit,
         "shape": kernel.shape,
         "steps": [(step.name, step.anchor) for step in kernel.steps],

@@ -34,7 +34,7 @@ from warpdeck.progress import Reporter
 from warpdeck.proof import step_label
 from warpdeck.render import html_language
 from warpdeck.report import KernelCount, MutantCount, Report
-from warpdeck.resolve import in_percent, in_rate, in_time, shown_case, two_digits
+from warpdeck.resolve import in_percent, in_time, rate_of, shown_case, two_digits
 from warpdeck.workspace import Workspace
 
 _NIGHT = re.compile(r"\.card\.nightMode[^{]*\{(?P<variables>[^}]*)\}")
@@ -128,7 +128,7 @@ def make(found: Workspace, made: Report, reporter: Reporter) -> bytes:
         "percent": in_percent,
         "digits": two_digits,
         "shape": _shape,
-        "rate": _rate,
+        "rate": rate_of,
         "html_language": html_language,
     }
     return (
@@ -202,7 +202,7 @@ def _bars(kernel: Kernel, receipt: Receipt) -> Iterator[Bar]:
     for step in kernel.steps:
         case = shown_case(versions[step.name], kernel.shape)
         if case and case.time_us and case.ratio_to_limit:
-            figures = (in_percent(case.ratio_to_limit), in_time(case.time_us.median), _rate(case))
+            figures = (in_percent(case.ratio_to_limit), in_time(case.time_us.median), rate_of(case))
             yield Bar(
                 step_label(step, "en"),
                 min(case.ratio_to_limit, 1) * 100,
@@ -264,13 +264,6 @@ def _bugs(
 
 def _highlighted(code: str, language: str) -> Markup:
     return Markup(highlight.to_html(code.strip("\n"), language))
-
-
-def _rate(case: Case) -> str:
-    """Return the rate of a case in what its kernel is bound by: arithmetic, else bytes."""
-    if case.tflop_per_s:
-        return f"{two_digits(case.tflop_per_s)} TFLOP/s"
-    return in_rate(case.gb_per_s or 0.0)
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -161,7 +161,7 @@ class Resolver:
         if directive.name == "time":
             return in_time(_time_us(case))
         if directive.name == "rate":
-            return in_rate(case.gb_per_s or 0.0)
+            return rate_of(case)
         if directive.name == "ratio":
             return in_percent(case.ratio_to_limit or 0.0)
         other = self._case(kernel, match["other"], shape)
@@ -363,6 +363,13 @@ def in_rate(gb_per_s: float) -> str:
     if gb_per_s >= 995:
         return f"{two_digits(gb_per_s / 1000)} TB/s"
     return f"{two_digits(gb_per_s)} GB/s"
+
+
+def rate_of(case: Case) -> str:
+    """Return the rate of `case` in what its kernel is bound by: arithmetic, else bytes."""
+    if case.tflop_per_s:
+        return f"{two_digits(case.tflop_per_s)} TFLOP/s"
+    return in_rate(case.gb_per_s or 0.0)
 
 
 def in_percent(ratio: float) -> str:

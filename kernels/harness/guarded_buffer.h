@@ -101,6 +101,14 @@ public:
     void upload(const std::vector<T>& host) {
         CUDA_CHECK(cudaMemcpy(data(), host.data(), n * sizeof(T), cudaMemcpyHostToDevice));
     }
+    std::vector<T> download() const {
+        std::vector<T> host(n);
+        CUDA_CHECK(cudaMemcpy(host.data(), data(), n * sizeof(T), cudaMemcpyDeviceToHost));
+        return host;
+    }
+    void set(size_t i, T value) {
+        CUDA_CHECK(cudaMemcpy(data() + i, &value, sizeof value, cudaMemcpyHostToDevice));
+    }
     void poison_with_nan() { CUDA_CHECK(cudaMemset(data(), 0xFF, n * sizeof(T))); }
     void poison_with(T value) {
         fill<<<blocks_for(n), 256>>>(data(), n, value);

@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "operation.h"
 #include "timing.h"
 
 namespace harness {
-
-using Shape = std::vector<int>;
 
 inline std::string text(const Shape& shape) {
     std::string result;
@@ -47,12 +46,25 @@ struct Timed {
     Spread us;
 };
 
+// What a time is held against: a name and microseconds; no name where there is nothing.
+struct Mark {
+    std::string name;
+    double us = 0;
+};
+
+inline std::string json(const Mark& mark) {
+    char us[32];
+    std::snprintf(us, sizeof us, "%.3f", mark.us);
+    return "{\"name\": " + quoted(mark.name) + ", \"us\": " + us + "}";
+}
+
 // One shape of one version that passed.
 struct CaseReport {
     Shape shape;
     uint64_t seed = 0;
-    double max_error = 0, tolerance = 0, bytes = 0;
-    std::vector<Timed> times;  // the version first, then each limit; empty where not timed
+    double max_error = 0, tolerance = 0, bytes = 0, flops = 0;
+    std::vector<Timed> times;  // the version first, then limits and baselines; empty: not timed
+    Mark limit, baseline;
 };
 
 class Report {
@@ -81,13 +93,18 @@ public:
     void passed(const std::string& version, const CaseReport& c) const {
         if (as_json) {
             std::printf("{\"version\": %s, \"case\": {\"shape\": %s, \"seed\": %llu, "
-                        "\"max_error\": %.9g, \"tolerance\": %.9g, \"bytes\": %.0f, \"times\": {",
+                        "\"max_error\": %.9g, \"tolerance\": %.9g, \"bytes\": %.0f, "
+                        "\"flops\": %.0f, \"times\": {",
                         quoted(version).c_str(), json(c.shape).c_str(),
-                        (unsigned long long)c.seed, c.max_error, c.tolerance, c.bytes);
+                        (unsigned long long)c.seed, c.max_error, c.tolerance, c.bytes, c.flops);
             for (size_t i = 0; i < c.times.size(); i++)
                 std::printf("%s%s: %s", i ? ", " : "", quoted(c.times[i].name).c_str(),
                             json(c.times[i].us).c_str());
-            std::printf("}}}\n");
+            std::printf("}");
+            if (!c.limit.name.empty()) std::printf(", \"limit\": %s", json(c.limit).c_str());
+            if (!c.baseline.name.empty())
+                std::printf(", \"baseline\": %s", json(c.baseline).c_str());
+            std::printf("}}\n");
         } else if (!c.times.empty()) {
             row(version, c);
         }
@@ -117,12 +134,15 @@ public:
 
 private:
     void row(const std::string& version, const CaseReport& c) const {
-        double best = c.times.back().us.median;
-        for (size_t i = 1; i < c.times.size(); i++) best = std::min(best, c.times[i].us.median);
-        const Spread& us = c.times[0].us;
-        std::printf("%-12s %-14s %9.1f us %8.0f GB/s %6.1f %% of the limit\n", version.c_str(),
-                    text(c.shape).c_str(), us.median, c.bytes / us.median / 1e3,
-                    100 * best / us.median);
+        double us = c.times[0].us.median;
+        char rate[32];
+        if (c.flops > 0) std::snprintf(rate, sizeof rate, "%.1f TFLOP/s", c.flops / us / 1e6);
+        else std::snprintf(rate, sizeof rate, "%.0f GB/s", c.bytes / us / 1e3);
+        std::printf("%-12s %-16s %9.1f us %14s", version.c_str(), text(c.shape).c_str(), us, rate);
+        for (const Mark& mark : {c.limit, c.baseline})
+            if (!mark.name.empty())
+                std::printf(" %6.1f %% of %s", 100 * mark.us / us, mark.name.c_str());
+        std::printf("\n");
     }
 
     bool as_json;

@@ -5,7 +5,7 @@
 // - Many calls, and the median: one slow call does not move it. Min and max are kept.
 // - The end is measured twice: in the stream, and after a device-wide synchronisation. Work
 //   hidden on another stream makes the second much later than the first.
-// - A time below bytes / peak bandwidth is impossible: something was not done.
+// - A time below the roofline is impossible: something was not done.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "cuda_check.h"
+#include "roofline.h"
 
 namespace harness {
 
@@ -27,20 +27,6 @@ inline Spread spread(std::vector<double> us) {
     size_t half = us.size() / 2;
     double median = us.size() % 2 ? us[half] : (us[half - 1] + us[half]) / 2;
     return {median, us.front(), us.back(), int(us.size())};
-}
-
-inline int attribute(cudaDeviceAttr which) {
-    int value = 0;
-    CUDA_CHECK(cudaDeviceGetAttribute(&value, which, 0));
-    return value;
-}
-
-// GB/s that the memory's clock and width allow; 0 where the driver does not tell, and then
-// no time is called impossible.
-inline double peak_gb_per_s() {
-    double hertz = 1e3 * attribute(cudaDevAttrMemoryClockRate);
-    double bytes = attribute(cudaDevAttrGlobalMemoryBusWidth) / 8.0;
-    return 2 * hertz * bytes / 1e9;  // two transfers a clock
 }
 
 class Timer {
@@ -80,8 +66,8 @@ public:
         return {1e3 * ms, 1e3 * (all_ms - ms)};
     }
 
-    // Spread of `samples`; throws where they cannot be true. `bytes`: the least traffic.
-    Spread judge(const std::vector<Sample>& samples, double bytes) const {
+    // Spread of `samples`; throws where they cannot be true.
+    Spread judge(const std::vector<Sample>& samples, const Roof& roof) const {
         std::vector<double> us, lags;
         for (const Sample& sample : samples) {
             us.push_back(sample.us);
@@ -92,11 +78,9 @@ public:
         if (lag > 2 * idle_lag + 20)
             throw Failure("stream", "the device worked on for " + std::to_string(int(lag)) +
                                         " us after the stream had ended: work on another stream");
-        double floor = peak_gb_per_s() > 0 ? bytes / peak_gb_per_s() / 1e3 : 0;
-        if (result.min < floor)
+        if (result.min < roof.us)
             throw Failure("impossible", std::to_string(result.min) + " us is less than the " +
-                                            std::to_string(floor) +
-                                            " us that the memory needs for these bytes");
+                                            std::to_string(roof.us) + " us of the " + roof.name);
         return result;
     }
 

@@ -96,7 +96,7 @@ def timed(
 ) -> Timing | None:
     """Return the time of a version at `shape`; None where its result is wrong."""
     size = "x".join(map(str, shape))
-    run = program.run(path, version, seconds, "--shape", size, *_SEED, *options)
+    run = program.run(path, version, seconds, "--alone", "--shape", size, *_SEED, *options)
     if run.failure or not run.cases or not run.cases[-1].times:
         return None
     return run.cases[-1].times[0][1]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from warpdeck import receipts
-from warpdeck.model import BugSpec, Kernel, Location, OutputSpec, Problem, Timing
+from warpdeck.model import BugSpec, Kernel, Location, OutputSpec, Problem
 from warpdeck.receipts import SANITIZERS
 from warpdeck.snippets import region
 from warpdeck.verify import bugs, process, program, sanitizer
@@ -71,7 +71,8 @@ def verify(setup: Setup, kernel: Kernel) -> tuple[Path | None, list[Problem]]:
             setup.root, setup.toolchain, kernel, Path(folder), setup.jobs
         )
         setup.report(f"{kernel.name}: compiled {len(programs)} programs")
-        problems = problems or _unlisted(setup, kernel, programs[MAIN].program)
+        if kernel.file and not problems:
+            problems = _unlisted(setup, kernel, programs[MAIN].program)
         if problems:
             return None, problems
         checked = _check(setup, kernel, programs)
@@ -81,7 +82,8 @@ def verify(setup: Setup, kernel: Kernel) -> tuple[Path | None, list[Problem]]:
         problems.append(_problem(kernel, "changed", message, "Verify again."))
     if problems:
         return None, problems
-    document = _document(setup, kernel, checked, programs[MAIN].resources, sha)
+    resources = programs[MAIN].resources if kernel.file else {}
+    document = _document(setup, kernel, checked, resources, sha)
     return receipts.write(setup.root, kernel, document), []
 
 
@@ -90,7 +92,7 @@ def compile_all(
 ) -> tuple[dict[Key, Compiled], list[Problem]]:
     """Compile the kernel, its broken variants and its output programs into `folder`."""
     home = root / "kernels" / kernel.name
-    sources: dict[Key, Path] = {MAIN: home / kernel.file}
+    sources: dict[Key, Path] = {MAIN: home / kernel.file} if kernel.file else {}
     for bug in kernel.bugs:
         sources["bug", bug.id] = bugs.write_variant(kernel, bug, root / "kernels", folder)
     for output in kernel.outputs:
@@ -145,10 +147,12 @@ def _unlisted(setup: Setup, kernel: Kernel, main: Path) -> list[Problem]:
 
 def _check(setup: Setup, kernel: Kernel, programs: Mapping[Key, Compiled]) -> Checked:
     """Run everything: first what may run side by side, then what is timed, alone."""
+    outputs = {o.id: _output(setup, o, programs["output", o.id].program) for o in kernel.outputs}
+    if not kernel.file:
+        return Checked({}, {}, (), outputs)
     main = programs[MAIN].program
     sanitizers = _sanitize(setup, kernel, main)
     found = _break(setup, kernel, programs)
-    outputs = {o.id: _output(setup, o, programs["output", o.id].program) for o in kernel.outputs}
     setup.report(f"{kernel.name}: sanitizers, bugs and outputs done; timing")
     runs = {}
     for step in kernel.steps:
@@ -209,9 +213,10 @@ def _summary(run: VersionRun, shape: tuple[int, ...]) -> str:
     case = next((c for c in run.cases if c.shape == shape and c.times), None)
     if case is None:
         return f"{len(run.cases)} shapes right"
-    own, limit = case.times[0][1], _limit(case)[1]
-    percent = 100 * limit.median / own.median
-    return f"{len(run.cases)} shapes right, {own.median:.0f} us, {percent:.1f} % of the limit"
+    own = case.times[0][1]
+    marks = [mark for mark in (case.limit, case.baseline) if mark]
+    shares = [f"{100 * mark.us / own.median:.1f} % of {mark.name}" for mark in marks]
+    return ", ".join((f"{len(run.cases)} shapes right", f"{own.median:.0f} us", *shares))
 
 
 # --- problems ----------------------------------------------------------------
@@ -259,8 +264,9 @@ def _document(
     resources: Mapping[str, Resources],
     sha: str,
 ) -> dict[str, Any]:
-    device = checked.runs[kernel.limit].device
-    code = (setup.root / "kernels" / kernel.name / kernel.file).read_text("utf-8")
+    device = next((run.device for run in checked.runs.values()), {})
+    path = setup.root / "kernels" / kernel.name / kernel.file
+    code = path.read_text("utf-8") if kernel.file else ""
     versions = [
         {
             "name": step.name,
@@ -280,7 +286,7 @@ def _document(
         "flags": list(kernel.flags),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "source_sha256": sha,
-        "limit": _limit_of(kernel, checked.runs[kernel.limit]),
+        **_limit_of(kernel, checked),
         "versions": versions,
         "bugs": [_bug(finding) for finding in checked.findings],
         "outputs": [{"id": name, "stdout": text} for name, text in checked.outputs.items()],
@@ -296,27 +302,33 @@ def _case(case: Measured) -> dict[str, Any]:
     }
     if case.times:
         own = case.times[0][1]
-        name, limit = _limit(case)
         data["time_us"] = {key: _digits(value, 4) for key, value in asdict(own).items()}
-        data["gb_per_s"] = _rate(case, own)
-        data["ratio_to_limit"] = _digits(limit.median / own.median, 4)
-        data["limit"] = {"name": name, "gb_per_s": _rate(case, limit)}
+        data |= _rates(case, own.median)
+        if case.limit:
+            data["ratio_to_limit"] = _digits(case.limit.us / own.median, 4)
+            data["limit"] = {"name": case.limit.name, **_rates(case, case.limit.us)}
+        if case.baseline:
+            ratio = _digits(case.baseline.us / own.median, 4)
+            data["baseline"] = {"name": case.baseline.name, "ratio": ratio}
     return data
 
 
-def _limit(case: Measured) -> tuple[str, Timing]:
-    """Return the fastest of the limits that took turns with the version, or itself."""
-    return min(case.times[1:] or case.times, key=lambda limit: limit[1].median)
-
-
-def _limit_of(kernel: Kernel, run: VersionRun) -> dict[str, Any]:
+def _limit_of(kernel: Kernel, checked: Checked) -> dict[str, Any]:
+    """Return what the receipt says of the limit: as the limit's own step saw it, if it is one."""
+    run = checked.runs.get(kernel.limit) or next(reversed(checked.runs.values()), None)
+    if run is None:
+        return {}
     case = next(case for case in run.cases if case.shape == kernel.shape and case.times)
-    name, time = _limit(case)
-    return {"name": name, "gb_per_s": _rate(case, time)}
+    limit = case.limit
+    return {"limit": {"name": limit.name, **_rates(case, limit.us)}} if limit else {}
 
 
-def _rate(case: Measured, time: Timing) -> float:
-    return round(case.bytes / time.median / 1e3)
+def _rates(case: Measured, us: float) -> dict[str, float]:
+    """Return what `us` microseconds for this case are in GB/s, and in TFLOP/s if it computes."""
+    rates: dict[str, float] = {"gb_per_s": round(case.bytes / us / 1e3)}
+    if case.flops:
+        rates["tflop_per_s"] = _digits(case.flops / us / 1e6, 4)
+    return rates
 
 
 def _digits(value: float, digits: int) -> float:

@@ -111,7 +111,7 @@ def prepare(root: Path, kernel: Kernel, steps: Sequence[StepSpec], folder: Path)
     code = (root / "kernels" / kernel.name / kernel.file).read_bytes().replace(b"\r\n", b"\n")
     tree = syntax.parse(code)
     anchors = [step.anchor for step in kernel.steps]
-    limit = next(step.anchor for step in kernel.steps if step.name == kernel.limit)
+    limit = next((step.anchor for step in kernel.steps if step.name == kernel.limit), "")
     parts = []
     for step in steps:
         body = batch.without_strangers(tree, step.anchor, limit, anchors)

@@ -14,7 +14,7 @@ from typing import Any
 from warpdeck.model import Timing
 from warpdeck.verify import process
 
-COMPARED = frozenset({"value", "not-finite", "guard", "input", "race"})
+COMPARED = frozenset({"value", "not-finite", "guard", "input", "race", "special"})
 """Kinds of failure that the harness finds by comparing memory."""
 
 
@@ -28,6 +28,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What a time is held against."""
+
+    name: str
+    us: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """One shape that passed."""
 
@@ -36,8 +44,14 @@ class Measured:
     max_error: float
     tolerance: float
     bytes: float
+    flops: float
+    """0 where nothing is computed."""
     times: tuple[tuple[str, Timing], ...]
-    """(name, time): the version first, then each limit; empty where not timed."""
+    """(name, time): the version first, then limits and baselines; empty where not timed."""
+    limit: Mark | None = None
+    """What bounds the time, where that is known."""
+    baseline: Mark | None = None
+    """The fastest of other people's code, where there is any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +108,18 @@ def _case(data: Mapping[str, Any]) -> Measured:
         float(data["max_error"]),
         float(data["tolerance"]),
         float(data["bytes"]),
+        float(data["flops"]),
         tuple(
             (name, Timing(time["median"], time["min"], time["max"], time["runs"]))
             for name, time in data["times"].items()
         ),
+        _mark(data.get("limit")),
+        _mark(data.get("baseline")),
     )
+
+
+def _mark(data: Mapping[str, Any] | None) -> Mark | None:
+    return Mark(str(data["name"]), float(data["us"])) if data else None
 
 
 def _failure(data: Mapping[str, Any]) -> Failure:

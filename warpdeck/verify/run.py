@@ -82,11 +82,13 @@ def _compile(
     if isinstance(tools, Problem):
         return VerifyResult((), (), (tools,))
     problems: list[Problem] = []
+    every = tools
     for kernel in kernels:
+        tools = every.narrowed(kernel.arch)
         with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
             made, found = one.compile_all(root, tools, kernel, Path(folder), jobs)
         problems += found
-        report(f"{kernel.name}: compiled {len(made)} programs for {', '.join(archs)}")
+        report(f"{kernel.name}: compiled {len(made)} programs for {', '.join(tools.archs)}")
         if kernel.mutants and not found:
             problems += _compile_mutants(root, kernel, tools, jobs, report)
     return VerifyResult((), (), tuple(problems))
@@ -177,6 +179,7 @@ def _deal(setups: Sequence[one.Setup], work: Sequence[Callable[[one.Setup], Done
 
 def _one(setup: one.Setup, kernel: Kernel, refresh: bool) -> Done:
     """Verify one kernel, then its mutants; what breaks on the way is its problem alone."""
+    setup = replace(setup, toolchain=setup.toolchain.narrowed(kernel.arch))
     written: list[Path] = []
     found: list[Problem] = []
     try:

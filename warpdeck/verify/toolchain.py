@@ -79,11 +79,26 @@ class Toolchain:
         command = [self.nvcc, *flags, *self._targets(), "-Xptxas", "-v"]
         return process.run([*command, "-o", str(program), str(source)], self.seconds, source.parent)
 
+    def narrowed(self, oldest: str) -> Toolchain:
+        """Return this toolchain without the targets that code for `oldest` cannot have.
+
+        A target with a letter, like sm_90a, is compatible with no other.
+        """
+        if not oldest or (oldest[-1].isdigit() and not self.archs):
+            return self
+        if not oldest[-1].isdigit():
+            return replace(self, archs=(oldest,))
+        return replace(self, archs=tuple(a for a in self.archs if _number(a) >= _number(oldest)))
+
     def _targets(self) -> list[str]:
         if not self.archs:
             return ["-arch=native"]
         numbers = [arch.removeprefix("sm_") for arch in self.archs]
         return [f"-gencode=arch=compute_{n},code=sm_{n}" for n in numbers]
+
+
+def _number(arch: str) -> int:
+    return int(arch.removeprefix("sm_").rstrip("af"))
 
 
 def find(archs: tuple[str, ...], seconds: float, root: Path) -> Toolchain | Problem:

@@ -2,7 +2,7 @@
 // each of them; `honest` must pass, or the harness would reject everything.
 //
 // -DLOOSE: a wide tolerance, not proven. -DWIDE: the same, proven. -DOVERCLAIM: more bytes than
-// the copy moves.
+// the copy moves. -DMIMIC: a reference on the GPU that makes the kernel's own mistake.
 #include <cuda_fp16.h>
 
 #include <map>
@@ -107,6 +107,65 @@ void other_stream(const Run& r) {
     copy<<<blocks(count(r)), 256, 0, side>>>(r.in[0], r.out, count(r));
 }
 
+// Keeps the first answer for each shape, and copies that from then on.
+void cached_answer(const Run& r) {
+    static std::map<harness::Shape, float*> answers;
+    float*& answer = answers[r.shape];
+    size_t bytes = count(r) * sizeof(float);
+    if (!answer) {
+        CUDA_CHECK(cudaMalloc(&answer, bytes));
+        CUDA_CHECK(cudaMemcpy(answer, r.in[0], bytes, cudaMemcpyDeviceToDevice));
+    }
+    CUDA_CHECK(cudaMemcpyAsync(r.out, answer, bytes, cudaMemcpyDeviceToDevice));
+}
+
+// Asks that its input stay in L2, so that the next call finds it there.
+void persisted_l2(const Run& r) {
+    cudaStreamAttrValue window = {};
+    size_t bytes = count(r) * sizeof(float);
+    window.accessPolicyWindow = {const_cast<float*>(r.in[0]), std::min<size_t>(bytes, 16 << 20),
+                                 1.0f, cudaAccessPropertyPersisting, cudaAccessPropertyStreaming};
+    CUDA_CHECK(cudaDeviceSetLimit(cudaLimitPersistingL2CacheSize, 16 << 20));
+    CUDA_CHECK(cudaStreamSetAttribute(cudaStreamLegacy, cudaStreamAttributeAccessPolicyWindow,
+                                      &window));
+    honest(r);
+}
+
+// Mends what it should pass on.
+__global__ void scrub_kernel(const float* in, float* out, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) out[i] = fmaxf(in[i], -2.0f);
+}
+void scrubs_nan(const Run& r) { scrub_kernel<<<blocks(count(r)), 256>>>(r.in[0], r.out, count(r)); }
+
+// Takes for granted that all blocks run at once: each looks whether the next has begun.
+__global__ void in_step_kernel(const float* in, float* out, int n, int* begun) {
+    if (threadIdx.x == 0) atomicExch(&begun[blockIdx.x], 1);
+    for (long long start = clock64(); clock64() - start < 50000;) continue;
+    int next = blockIdx.x + 1 < gridDim.x ? atomicAdd(&begun[blockIdx.x + 1], 0) : 1;
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
+        out[i] = next ? in[i] : 0;
+}
+void in_step(const Run& r) {
+    const int grid = 64, alone = 200 << 10;  // bytes: one block a multiprocessor
+    static int* begun = nullptr;
+    if (!begun) CUDA_CHECK(cudaMalloc(&begun, grid * sizeof(int)));
+    CUDA_CHECK(cudaFuncSetAttribute(in_step_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    alone));
+    CUDA_CHECK(cudaMemsetAsync(begun, 0, grid * sizeof(int)));
+    in_step_kernel<<<grid, 256, alone>>>(r.in[0], r.out, count(r), begun);
+}
+
+// A reference copied from a kernel that is right for the first 256 elements alone.
+__global__ void mimic_kernel(const float* in, double* out, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) out[i] = in[i % 256];
+}
+void mimic(const harness::Run<float, double>& r) {
+    int n = int(harness::elements(r.shape));
+    mimic_kernel<<<blocks(n), 256>>>(r.in[0], r.out, n);
+}
+
 std::vector<double> reference(const Case& c) {
     return std::vector<double>(c.in[0].begin(), c.in[0].end());
 }
@@ -128,20 +187,28 @@ int main(int argc, char** argv) {
 #ifdef OVERCLAIM
     op.bytes = [](const harness::Shape& s) { return 80.0 * harness::elements(s); };
 #endif
-    op.versions = {{"honest", honest, reference},
-                   {"no-op", no_op, reference},
-                   {"nan-output", nan_output, reference},
-                   {"merges-max", merges_max, reference},
-                   {"merges-min", merges_min, reference},
-                   {"stale-buffer", stale_buffer, reference},
-                   {"failing-launch", failing_launch, reference},
-                   {"off-by-one", off_by_one, reference},
-                   {"writes-input", writes_input, reference},
-                   {"powers-of-two", powers_of_two, reference},
-                   {"through-half", through_half, reference},
-                   {"unsteady", unsteady, reference},
-                   {"other-stream", other_stream, reference}};
-    op.limits = {{"copy", honest, reference}};
+    op.reference = reference;
+#ifdef MIMIC
+    op.gpu_reference = mimic;
+#endif
+    op.versions = {{"honest", honest},
+                   {"no-op", no_op},
+                   {"nan-output", nan_output},
+                   {"merges-max", merges_max},
+                   {"merges-min", merges_min},
+                   {"stale-buffer", stale_buffer},
+                   {"failing-launch", failing_launch},
+                   {"off-by-one", off_by_one},
+                   {"writes-input", writes_input},
+                   {"powers-of-two", powers_of_two},
+                   {"through-half", through_half},
+                   {"unsteady", unsteady},
+                   {"other-stream", other_stream},
+                   {"cached-answer", cached_answer},
+                   {"persisted-l2", persisted_l2},
+                   {"scrubs-nan", scrubs_nan},
+                   {"in-step", in_step}};
+    op.limits = {{"copy", honest}};
     op.checked = harness::boundary_shapes(1, 256);
     op.timed = {{1 << 26}};
     return harness::main(op, argc, argv);
