@@ -16,8 +16,11 @@ to one with a tenth of a million entries.
 */
 #include "../harness/harness.h"
 
+#include <climits>
 #include <cmath>
 #include <map>
+
+#include "../harness/libraries/cusparse.h"
 
 // ----------------------------------------------------------------------------
 // The matrices: square, the number of entries a function of the shape
@@ -368,6 +371,10 @@ int main(int argc, char** argv) {
     op.reference = spmv_reference;
     op.gpu_reference = gpu_reference;
     op.special = {0, 1};
+    op.baselines = harness::cusparse_spmv([](const Shape& s) {
+        struct { int64_t rows, columns, entries; } size = {s[0], s[0], int64_t(entries(s))};
+        return size;
+    });
     harness::Version<float> merge_version{"merge", call_merge};
     merge_version.before = before_merge;
     op.versions = {{"scalar", call<scalar>}, {"vector", call<vector>}, {"group", call<group>}, merge_version};
