@@ -20,7 +20,9 @@ def softmax_kernel(
     col = tl.arange(0, BLOCK)
     inside = col < n
     v = tl.load(
-        x + row * x_stride + col, mask=inside, other=-float("inf")
+        x + row * x_stride + col,
+        mask=inside,
+        other=-float("inf"),
     )
     v = tl.exp(v - tl.max(v, axis=0))
     v = v / tl.sum(v, axis=0)
