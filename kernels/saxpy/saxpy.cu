@@ -75,23 +75,6 @@ void stride(size_t n, float a, const float* x, const float* y,
 }
 // ANCHOR_END: stride-launch
 
-#ifndef UNROLL
-#define UNROLL 1
-#endif
-#ifndef WAVES
-#define WAVES 1
-#endif
-#ifndef THREADS
-#define THREADS 256
-#endif
-#ifdef STREAM
-#define LOAD(p) __ldcs(p)
-#define STORE(p, v) __stcs(p, v)
-#else
-#define LOAD(p) (*(p))
-#define STORE(p, v) (*(p) = (v))
-#endif
-
 // ANCHOR: vector
 __global__ void vector_kernel(size_t n, float a,
                               const float* __restrict__ x,
@@ -100,13 +83,11 @@ __global__ void vector_kernel(size_t n, float a,
     size_t first = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
     size_t step = size_t(gridDim.x) * blockDim.x;
     size_t vectors = n / 4;
-#pragma unroll UNROLL
     for (size_t v = first; v < vectors; v += step) {
-        float4 p = LOAD((const float4*)x + v);
-        float4 q = LOAD((const float4*)y + v);
-        float4 o = {a * p.x + q.x, a * p.y + q.y,
+        float4 p = ((const float4*)x)[v];
+        float4 q = ((const float4*)y)[v];
+        ((float4*)out)[v] = {a * p.x + q.x, a * p.y + q.y,
                              a * p.z + q.z, a * p.w + q.w};
-        STORE((float4*)out + v, o);
     }
     size_t i = 4 * vectors + first;  // up to 3 are left
     if (i < n) out[i] = a * x[i] + y[i];
@@ -117,13 +98,9 @@ void vector(size_t n, float a, const float* x, const float* y,
     bool aligned = on_16_bytes(x) && on_16_bytes(y) &&
                    on_16_bytes(out);
     if (!aligned) return stride(n, a, x, y, out);
-#if WAVES
-    size_t blocks = std::min<size_t>(ceil_div(n, 4 * THREADS),
-                                     WAVES * resident_blocks(THREADS));
-#else
-    size_t blocks = ceil_div(n, 4 * THREADS);
-#endif
-    vector_kernel<<<blocks, THREADS>>>(n, a, x, y, out);
+    size_t blocks = std::min<size_t>(ceil_div(n, 4 * 256),
+                                     resident_blocks(256));
+    vector_kernel<<<blocks, 256>>>(n, a, x, y, out);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: vector
