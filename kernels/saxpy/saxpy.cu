@@ -29,78 +29,80 @@ std::vector<double> saxpy_reference(const Case& c) {
 // ----------------------------------------------------------------------------
 // GPU kernels and their launchers
 
-size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+constexpr int BLOCK = 256;
+
+int ceil_div(int a, int b) { return (a - 1) / b + 1; }  // a > 0
 
 bool on_16_bytes(const void* p) { return size_t(p) % 16 == 0; }
 
-// Blocks of `threads` threads that run at the same time.
-int resident_blocks(int threads) {
+// As many blocks as the GPU holds at the same time.
+int resident_blocks() {
     return harness::attribute(cudaDevAttrMultiProcessorCount) *
-           (harness::attribute(cudaDevAttrMaxThreadsPerMultiProcessor) / threads);
+           (harness::attribute(cudaDevAttrMaxThreadsPerMultiProcessor) / BLOCK);
 }
 
 // ANCHOR: scalar
-__global__ void scalar_kernel(size_t n, float a, const float* x,
+__global__ void scalar_kernel(int n, float a, const float* x,
                               const float* y, float* out) {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) out[i] = a * x[i] + y[i];
 }
 // ANCHOR_END: scalar
 
 // ANCHOR: scalar-launch
-void scalar(size_t n, float a, const float* x, const float* y,
+void scalar(int n, float a, const float* x, const float* y,
             float* out) {
-    scalar_kernel<<<ceil_div(n, 256), 256>>>(n, a, x, y, out);
+    scalar_kernel<<<ceil_div(n, BLOCK), BLOCK>>>(n, a, x, y,
+                                                 out);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: scalar-launch
 
 // ANCHOR: stride
-__global__ void stride_kernel(size_t n, float a, const float* x,
+__global__ void stride_kernel(int n, float a, const float* x,
                               const float* y, float* out) {
-    size_t first = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    size_t step = size_t(gridDim.x) * blockDim.x;
-    for (size_t i = first; i < n; i += step)
+    int first = blockIdx.x * blockDim.x + threadIdx.x;
+    int step = gridDim.x * blockDim.x;
+    for (int i = first; i < n; i += step)
         out[i] = a * x[i] + y[i];
 }
 // ANCHOR_END: stride
 
 // ANCHOR: stride-launch
-void stride(size_t n, float a, const float* x, const float* y,
+void stride(int n, float a, const float* x, const float* y,
             float* out) {
-    size_t blocks = std::min<size_t>(ceil_div(n, 256),
-                                     resident_blocks(256));
-    stride_kernel<<<blocks, 256>>>(n, a, x, y, out);
+    int blocks = std::min(ceil_div(n, BLOCK), resident_blocks());
+    stride_kernel<<<blocks, BLOCK>>>(n, a, x, y, out);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: stride-launch
 
 // ANCHOR: vector
-__global__ void vector_kernel(size_t n, float a,
+__global__ void vector_kernel(int n, float a,
                               const float* __restrict__ x,
                               const float* __restrict__ y,
                               float* __restrict__ out) {
-    size_t first = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    size_t step = size_t(gridDim.x) * blockDim.x;
-    size_t vectors = n / 4;
-    for (size_t v = first; v < vectors; v += step) {
+    int first = blockIdx.x * blockDim.x + threadIdx.x;
+    int step = gridDim.x * blockDim.x;
+    int vectors = n / 4;
+    for (int v = first; v < vectors; v += step) {
         float4 p = ((const float4*)x)[v];
         float4 q = ((const float4*)y)[v];
         ((float4*)out)[v] = {a * p.x + q.x, a * p.y + q.y,
                              a * p.z + q.z, a * p.w + q.w};
     }
-    size_t i = 4 * vectors + first;  // up to 3 are left
+    int i = 4 * vectors + first;  // up to 3 are left
     if (i < n) out[i] = a * x[i] + y[i];
 }
 
-void vector(size_t n, float a, const float* x, const float* y,
+void vector(int n, float a, const float* x, const float* y,
             float* out) {
     bool aligned = on_16_bytes(x) && on_16_bytes(y) &&
                    on_16_bytes(out);
     if (!aligned) return stride(n, a, x, y, out);
-    size_t blocks = std::min<size_t>(ceil_div(n, 4 * 256),
-                                     resident_blocks(256));
-    vector_kernel<<<blocks, 256>>>(n, a, x, y, out);
+    int blocks = std::min(ceil_div(n, 4 * BLOCK),
+                          resident_blocks());
+    vector_kernel<<<blocks, BLOCK>>>(n, a, x, y, out);
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: vector
@@ -108,9 +110,9 @@ void vector(size_t n, float a, const float* x, const float* y,
 // ----------------------------------------------------------------------------
 // What to check, against what, at which sizes
 
-template <void (*launch)(size_t, float, const float*, const float*, float*)>
+template <void (*launch)(int, float, const float*, const float*, float*)>
 void call(const Run& r) {
-    launch(harness::elements(r.shape), A, r.in[0], r.in[1], r.out);
+    launch(r.shape[0], A, r.in[0], r.in[1], r.out);
 }
 
 int main(int argc, char** argv) {
