@@ -375,7 +375,7 @@ int main(int argc, char** argv) {
                 after<chunks_memory>),
         version("engines", call_engines, before<pinned_memory>, after<pinned_memory>),
         version("graph", call_graph, before_graph, after<pinned_memory>)};
-    op.checked = {{1}, {2}, {63}, {64}, {65}, {1000}, {4099}, {300007}};
+    op.checked = {{1}, {2}, {63}, {64}, {65}, {1000}, {4099}, {(1 << 23) + 5}};
     op.timed = {{1 << 26}, {(1 << 26) - 9973}};
     return harness::main(op, argc, argv);
 }
