@@ -8,6 +8,7 @@ Two FLOP for 12 bytes: the bound is the memory. Each version removes one cost:
 scalar   one thread an element: a block's start-up is paid for 256 elements only
 stride   a grid that just fills the GPU walks over the elements: any n, no more start-ups
 vector   16-byte accesses: a quarter of the instructions, more bytes in flight a thread
+flat     a thread for each float4 again: a free SM takes the next block, none waits for a slow one
 */
 #include "../harness/harness.h"
 
@@ -107,6 +108,20 @@ void vector(int n, float a, const float* x, const float* y,
 }
 // ANCHOR_END: vector
 
+// ANCHOR: flat
+// A thread for each float4: the kernel's loop ends after one
+// round, and an SM that is done gets the next block.
+void flat(int n, float a, const float* x, const float* y,
+          float* out) {
+    bool aligned = on_16_bytes(x) && on_16_bytes(y) &&
+                   on_16_bytes(out);
+    if (!aligned) return scalar(n, a, x, y, out);
+    int blocks = ceil_div(n, 4 * BLOCK);
+    vector_kernel<<<blocks, BLOCK>>>(n, a, x, y, out);
+    CUDA_CHECK(cudaGetLastError());
+}
+// ANCHOR_END: flat
+
 // ----------------------------------------------------------------------------
 // What to check, against what, at which sizes
 
@@ -125,8 +140,11 @@ int main(int argc, char** argv) {
     op.tolerance = [](const harness::Shape&) { return 0x1p-22; };  // |out| < 4, rounded twice
     op.reference = saxpy_reference;
     op.special = {0, 1};
-    op.versions = {{"scalar", call<scalar>}, {"stride", call<stride>}, {"vector", call<vector>}};
-    op.checked = {{1}, {3}, {4}, {255}, {256}, {257}, {1021}, {1027}, {270337}, {1100003}};
+    op.versions = {{"scalar", call<scalar>},
+                   {"stride", call<stride>},
+                   {"vector", call<vector>},
+                   {"flat", call<flat>}};
+    op.checked = {{1}, {3}, {4}, {255}, {256}, {257}, {1022}, {1027}, {270337}, {1100003}};
     op.timed = {{1 << 27}, {(1 << 27) - 5}};
     return harness::main(op, argc, argv);
 }
