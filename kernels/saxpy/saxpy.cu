@@ -92,8 +92,8 @@ __global__ void vector_kernel(int n, float a,
         ((float4*)out)[v] = {a * p.x + q.x, a * p.y + q.y,
                              a * p.z + q.z, a * p.w + q.w};
     }
-    int i = 4 * vectors + first;  // up to 3 are left
-    if (i < n) out[i] = a * x[i] + y[i];
+    int i = n - 1 - first;  // up to 3 at the end are left
+    if (i >= 4 * vectors) out[i] = a * x[i] + y[i];
 }
 
 void vector(int n, float a, const float* x, const float* y,
