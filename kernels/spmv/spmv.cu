@@ -6,6 +6,7 @@ nvcc -O3 -std=c++17 -lineinfo -arch=native spmv.cu -o spmv && ./spmv
 Two FLOP for the 8 bytes of an entry: the bound is the memory. Each version removes one cost:
 
 scalar  one thread a row: a warp's 32 lanes read 32 places of val and col at a time
+group   4 lanes a row: the reads of neighbouring rows adjoin. Best where all rows are short
 vector  one warp a row: val and col are read in order, shuffles add up; but a row shorter than
         32 leaves lanes idle, and one long row keeps its warp busy when all others are done
 merge   row ends and entries merged into one list, cut into pieces of the same length: each
@@ -110,6 +111,7 @@ void gpu_reference(const harness::Run<float, double>& r) {
 // GPU kernels
 
 constexpr int BLOCK = 256;
+constexpr unsigned ALL = 0xffffffff;  // lanes of a warp
 
 // ANCHOR: csr
 struct CSR {
@@ -130,10 +132,28 @@ __global__ void scalar_kernel(CSR A, const float* x, float* y) {
 }
 // ANCHOR_END: scalar
 
+// ANCHOR: group
+constexpr int LANES = 4;  // of a row: a power of two
+
+__global__ void group_kernel(CSR A, const float* x, float* y) {
+    int thread = blockIdx.x * blockDim.x + threadIdx.x;
+    int row = thread / LANES, lane = thread % LANES;
+    float sum = 0;
+    if (row < A.rows) {
+        for (int k = A.ptr[row] + lane; k < A.ptr[row + 1];
+             k += LANES)
+            sum += A.val[k] * x[A.col[k]];
+    }
+    for (int step = LANES / 2; step > 0; step /= 2)
+        sum += __shfl_down_sync(ALL, sum, step);
+    if (row < A.rows && lane == 0) y[row] = sum;
+}
+// ANCHOR_END: group
+
 // ANCHOR: vector
 __device__ float warp_sum(float sum) {
     for (int step = 16; step > 0; step /= 2)
-        sum += __shfl_down_sync(~0u, sum, step);
+        sum += __shfl_down_sync(ALL, sum, step);
     return sum;  // right in lane 0
 }
 
@@ -148,27 +168,6 @@ __global__ void vector_kernel(CSR A, const float* x, float* y) {
     if (lane == 0) y[row] = sum;
 }
 // ANCHOR_END: vector
-
-#ifndef LANES
-#define LANES 8
-#endif
-__global__ void group_kernel(CSR A, const float* __restrict__ x, float* __restrict__ y) {
-    int row = (blockIdx.x * blockDim.x + threadIdx.x) / LANES;
-    int lane = threadIdx.x % LANES;
-    float sum = 0;
-    if (row < A.rows) {
-        int end = A.ptr[row + 1];
-        for (int k = A.ptr[row] + lane; k < end; k += LANES)
-            sum += A.val[k] * x[A.col[k]];
-    }
-    for (int step = LANES / 2; step > 0; step /= 2)
-        sum += __shfl_down_sync(~0u, sum, step, LANES);
-    if (lane == 0 && row < A.rows) y[row] = sum;
-}
-void group(const CSR& A, const float* x, float* y) {
-    group_kernel<<<(size_t(A.rows) * LANES + BLOCK - 1) / BLOCK, BLOCK>>>(A, x, y);
-    CUDA_CHECK(cudaGetLastError());
-}
 
 #ifndef NITEMS
 #define NITEMS 11
@@ -250,11 +249,11 @@ __global__ void merge_kernel(CSR A, const float* __restrict__ x,
     }
     // Add up the rests of lanes that stopped in the same row.
     for (int step = 1; step < 32; step *= 2) {
-        float rest = __shfl_up_sync(~0u, sum, step);
-        int other = __shfl_up_sync(~0u, row, step);
+        float rest = __shfl_up_sync(ALL, sum, step);
+        int other = __shfl_up_sync(ALL, row, step);
         if (lane >= step && other == row) sum += rest;
     }
-    float before = __shfl_up_sync(~0u, sum, 1);
+    float before = __shfl_up_sync(ALL, sum, 1);
     if (row > row_at_begin)
         y[row0 + row_at_begin] = head + (lane ? before : 0);
     if (lane == 31) carry[tile] = sum;
@@ -272,15 +271,15 @@ __global__ void fix_kernel(CSR A, float* y, const int* first,
     bool open = row < A.rows && (t == 0 || first[t] < row);
     if (open) last = (A.ptr[row + 1] + row) / TILE;
     if (last == t + 1) y[row] += carry[t];
-    unsigned longer = __ballot_sync(~0u, last > t + 1);
+    unsigned longer = __ballot_sync(ALL, last > t + 1);
     for (; longer; longer &= longer - 1) {
         int from = __ffs(longer) - 1;
-        int begin = __shfl_sync(~0u, t, from);
-        int end = __shfl_sync(~0u, last, from);
+        int begin = __shfl_sync(ALL, t, from);
+        int end = __shfl_sync(ALL, last, from);
         float sum = 0;
         for (int i = begin + lane; i < end; i += 32)
             sum += carry[i];
-        sum = __shfl_sync(~0u, warp_sum(sum), 0);
+        sum = __shfl_sync(ALL, warp_sum(sum), 0);
         if (lane == from) y[row] += sum;
     }
 }
@@ -298,6 +297,14 @@ void scalar(const CSR& A, const float* x, float* y) {
     CUDA_CHECK(cudaGetLastError());
 }
 // ANCHOR_END: scalar-launch
+
+// ANCHOR: group-launch
+void group(const CSR& A, const float* x, float* y) {
+    int blocks = ceil_div(A.rows, BLOCK / LANES);
+    group_kernel<<<blocks, BLOCK>>>(A, x, y);
+    CUDA_CHECK(cudaGetLastError());
+}
+// ANCHOR_END: group-launch
 
 // ANCHOR: vector-launch
 void vector(const CSR& A, const float* x, float* y) {
@@ -377,7 +384,8 @@ int main(int argc, char** argv) {
     });
     harness::Version<float> merge_version{"merge", call_merge};
     merge_version.before = before_merge;
-    op.versions = {{"scalar", call<scalar>}, {"vector", call<vector>}, {"group", call<group>}, merge_version};
+    op.versions = {{"scalar", call<scalar>}, {"group", call<group>}, {"vector", call<vector>},
+                   merge_version};
     op.checked = {{1, 1},    {2, 1},    {27, 1},   {31, 1},    {32, 2},
                   {33, 1},   {255, 2},  {257, 1},  {1000, 2},  {1021, 1},
                   {6007, 2}, {30011, 2}};
