@@ -54,8 +54,9 @@ const std::vector<int>& row_pointers(const Shape& s) {
 size_t entries(const Shape& s) { return row_pointers(s).back(); }
 
 int longest_row(const Shape& s) {
+    const std::vector<int>& ptr = row_pointers(s);
     int longest = 0;
-    for (int r = 0; r < s[0]; r++) longest = std::max(longest, degree(s, r));
+    for (int r = 0; r < s[0]; r++) longest = std::max(longest, ptr[r + 1] - ptr[r]);
     return longest;
 }
 
