@@ -220,11 +220,6 @@ __device__ void tma_wait_read() {
 // What this thread wrote into shared memory becomes visible to the copy engine.
 __device__ void fence_proxy_async() { SM90A("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-// One warpgroup's own barrier; number 0 is __syncthreads.
-__device__ void group_sync(int group) {
-    asm volatile("bar.sync %0, 128;" ::"r"(group + 1) : "memory");
-}
-
 template <int registers>
 __device__ void take_registers() {
     SM90A("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(registers));
@@ -626,8 +621,9 @@ cluster_kernel(const __grid_constant__ CUtensorMap A,
 
 // ANCHOR: persistent
 constexpr int BAND = 8;       // clusters down, then across
+constexpr int STRIP = 16;     // rows of C that a warp has
 constexpr int BOX = 64;       // columns of C a TMA store takes
-constexpr int BOXES = 2;      // of each group, in turn
+constexpr int BOXES = 2;      // of each warp, in turn
 
 // ANCHOR: order
 // Tile of C number i: down a band of rows, then to the right.
@@ -673,15 +669,13 @@ persistent_kernel(const __grid_constant__ CUtensorMap A,
         }
     } else {
         take_registers<232>();
-        int group = threadIdx.x / 128 - 1;
-        int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
-        bool first = threadIdx.x % 128 == 0;
-        out += group * BOXES * ROWS * BOX;
-        int r = warp * 16 + lane % 16;
+        int warp = threadIdx.x / 32 - 4, lane = threadIdx.x % 32;
+        int group = warp / 4;
+        out += warp * BOXES * STRIP * BOX;
         int t = 0;
         for (int tile = begin; tile < rows * cols; tile += clusters) {
             int2 at = place(tile, rows, cols);
-            int row = (at.x * BLOCKS + rank) * TALL + group * ROWS;
+            int row = (at.x * BLOCKS + rank) * TALL + warp * STRIP;
             float sum[128] = {};
             for (int k = 0; k < steps; k++, t++) {
                 int i = t % STAGES, parity = t / STAGES % 2;
@@ -698,21 +692,22 @@ persistent_kernel(const __grid_constant__ CUtensorMap A,
 // ANCHOR: epilogue
 #pragma unroll
             for (int c = 0; c < COLS / BOX; c++) {
-                bf16* box = out + c % BOXES * ROWS * BOX;
-                if (first) tma_wait_read<BOXES - 1>();  // free
-                group_sync(group);
+                bf16* box = out + c % BOXES * STRIP * BOX;
+                if (lane == 0) tma_wait_read<BOXES - 1>();  // free
+                __syncwarp();
 #pragma unroll
                 for (int j = 0; j < BOX / 16; j++)
-                    stmatrix(box + swizzled(r, 2 * j + lane / 16),
+                    stmatrix(box + swizzled(lane % 16,
+                                            2 * j + lane / 16),
                              &sum[(4 * c + j) * 8]);
                 fence_proxy_async();
-                group_sync(group);
-                if (first)
+                __syncwarp();
+                if (lane == 0)
                     tma_store(C, at.y * COLS + c * BOX, row, box);
             }
 // ANCHOR_END: epilogue
         }
-        if (first) tma_wait_read<0>();
+        if (lane == 0) tma_wait_read<0>();
     }
     cluster_sync();
 }
@@ -873,15 +868,16 @@ void launch_persistent(const bf16* A, const bf16* B, bf16* C,
     if (!rows || !for_tma(A, B, C, N, K))
         return launch_cluster(A, B, C, M, N, K);
     size_t bytes = STAGES * sizeof(Stage<TALL>) +
-                   GROUPS * BOXES * ROWS * BOX * sizeof(bf16);
+                   WARPS * BOXES * STRIP * BOX * sizeof(bf16);
     int tiles = ceil_div(M, BLOCKS * TALL) * ceil_div(N, COLS);
     int sms = harness::attribute(cudaDevAttrMultiProcessorCount);
-    int clusters = std::min(tiles, sms / BLOCKS);
+    int waves = ceil_div(tiles, sms / BLOCKS);
+    int clusters = ceil_div(tiles, waves);  // all equally long
     launch_in_clusters(persistent_kernel, clusters * BLOCKS,
                        128 + 128 * GROUPS, bytes, BLOCKS,
                        tensor_map(A, M, K, TALL),
                        tensor_map(B, N, K, SHARE),
-                       tensor_map(C, M, N, ROWS), M, N, K);
+                       tensor_map(C, M, N, STRIP), M, N, K);
 }
 // ANCHOR_END: persistent-launch
 
