@@ -130,6 +130,7 @@ __global__ void first_add_kernel(const float* in,
 // ANCHOR_END: first-add
 
 // ANCHOR: shuffle
+// ANCHOR: block-sum
 __device__ float warp_sum(float v) {
     for (int delta = 16; delta > 0; delta /= 2)
         v += __shfl_down_sync(0xffffffff, v, delta);
@@ -149,6 +150,7 @@ __device__ float block_sum(float v) {
     }
     return v;
 }
+// ANCHOR_END: block-sum
 
 __global__ void shuffle_kernel(const float* in, float* sums,
                                size_t n) {
