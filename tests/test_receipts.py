@@ -120,7 +120,7 @@ def test_a_name_of_a_gpu_becomes_a_file_name(project: Path) -> None:
         (lambda d: d["bugs"][1].update(detector="compare"), "caught by compare, not racecheck"),
         (lambda d: d["outputs"].clear(), "output 'hello' is not in it"),
         (lambda d: d.update(kernel="other"), "it is of kernel 'other'"),
-        (lambda d: d.pop("limit"), "'limit' is a required property"),
+        (lambda d: d.pop("driver"), "'driver' is a required property"),
         (lambda d: d.update(date="yesterday"), "date: "),
         (lambda d: d["versions"][0]["cases"][0].update(gb_per_s=-1), "gb_per_s"),
         (lambda d: d["versions"][0].update(cases=[]), "versions.0.cases"),

@@ -1,8 +1,8 @@
 """kernels/<op>/kernel.yml of a CUDA kernel: everything about an operation that is not code.
 
-Owns: which of the three forms the file has (programs.py reads the host programs'), reading it, and
-whether what it names is there: files, anchors, steps, the text that a bug edits. Must not
-know nvcc, receipts or notes.
+Owns: which of the three forms the file has (programs.py reads that of host programs), reading
+it, and whether what it names is there: files, anchors, steps, the text that a bug edits. Must
+not know nvcc, receipts or notes.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ def load_kernels(root: Path) -> tuple[tuple[Kernel, ...], list[Problem]]:
 
 def form(data: Any) -> str:
     """Return which form the data of a kernel.yml has, the name of its schema."""
-    if isinstance(data, dict) and "programs" in data:
+    keys = data if isinstance(data, dict) else {}
+    if "programs" in keys:
         return "host"
-    return "outputs" if isinstance(data, dict) and "file" not in data and "outputs" in data else "kernel"
+    return "outputs" if "outputs" in keys and "file" not in keys else "kernel"
 
 
 def load_kernel(path: Path, shown: str) -> tuple[Kernel | None, list[Problem]]:

@@ -315,9 +315,9 @@ def _case(case: Measured) -> dict[str, Any]:
 
 def _limit_of(kernel: Kernel, checked: Checked) -> dict[str, Any]:
     """Return what the receipt says of the limit: as the limit's own step saw it, if it is one."""
-    run = checked.runs.get(kernel.limit) or next(reversed(checked.runs.values()), None)
-    if run is None:
+    if not checked.runs:
         return {}
+    run = checked.runs.get(kernel.limit) or list(checked.runs.values())[-1]
     case = next(case for case in run.cases if case.shape == kernel.shape and case.times)
     limit = case.limit
     return {"limit": {"name": limit.name, **_rates(case, limit.us)}} if limit else {}
