@@ -12,10 +12,11 @@
 
 namespace harness {
 
-constexpr int READ_BLOCK = 512, READ_WARPS = READ_BLOCK / 32, READ_LOADS = 8;
+constexpr int READ_BLOCK = 1024, READ_WARPS = READ_BLOCK / 32, READ_LOADS = 4;
 
-// `words`: one a warp.
-__global__ void read_kernel(const float* in, size_t n, unsigned* words) {
+// `words`: one a warp. Two blocks fill an SM.
+__global__ void __launch_bounds__(READ_BLOCK, 2)
+read_kernel(const float* in, size_t n, unsigned* words) {
     const uint4* vectors = reinterpret_cast<const uint4*>(in);
     size_t tile = size_t(READ_LOADS) * READ_BLOCK;
     unsigned bits = 0;
@@ -66,7 +67,7 @@ inline Version<float> read_limit(const std::function<size_t(const Shape&)>& inpu
     static unsigned* words = nullptr;
     auto blocks = [input](const Shape& shape) {
         size_t tile = 4 * size_t(READ_LOADS) * READ_BLOCK;
-        return unsigned(std::min<size_t>(4 * size_t(attribute(cudaDevAttrMultiProcessorCount)) * 4,
+        return unsigned(std::min<size_t>(2 * size_t(attribute(cudaDevAttrMultiProcessorCount)),
                                          (input(shape) + tile - 1) / tile));
     };
     Version<float> version;
