@@ -153,6 +153,7 @@ vector_kernel(const float* A, float* sums, int M, int N,
     const float* bottom = A + size_t(M - 1) * N;
     int shift = phase(bottom);
     int whole = (width + shift) / 4 * 4 - shift;
+    sums += blockIdx.y * size_t(N) + blockIdx.x * cols;
     for (int c = ty * X + tx; c < width; c += X * Y) {
         float v = last == M && c >= whole ? bottom[c] : 0;
         for (int k = 0; k < 4; k++) {
@@ -160,17 +161,18 @@ vector_kernel(const float* A, float* sums, int M, int N,
             for (int y = 0; y < Y; y++)
                 v += ((float*)part[y][k])[at];
         }
-        sums[size_t(blockIdx.y) * N + blockIdx.x * cols + c] = v;
+        sums[c] = v;
     }
 }
 // ANCHOR_END: vector
 
 // ANCHOR: narrow
-// Few columns. A block holds h rows at once, h * N floats, a
-// multiple of 4 and at most 4 a thread: a thread that steps by
-// h rows keeps its columns.
+// Few columns. A block holds h rows at once, h * N floats: a
+// multiple of 4, and at most 4 a thread. Who steps by h rows
+// keeps its columns.
 __global__ void __launch_bounds__(WIDE, RESIDENT)
-narrow_kernel(const float* A, float* sums, int M, int N, int h) {
+narrow_kernel(const float* A, float* sums, int M, int N,
+              int h) {
     __shared__ float4 part[WIDE];
     int tid = threadIdx.x, width = h * N / 4;  // float4
     size_t n = size_t(M) * N, vectors = n / 4;
@@ -182,7 +184,8 @@ narrow_kernel(const float* A, float* sums, int M, int N, int h) {
         float4 r[LOADS] = {};
 #pragma unroll
         for (int k = 0; k < LOADS; k++)  // all in flight
-            if (i + k * step < vectors) r[k] = v[i + k * step];
+            if (i + k * step < vectors)
+                r[k] = v[i + k * step];
 #pragma unroll
         for (int k = 0; k < LOADS; k++) add(sum, r[k]);
     }
