@@ -192,12 +192,12 @@ narrow_kernel(const float* A, float* sums, int M, int N,
     part[tid] = sum;
     __syncthreads();
     if (tid >= N) return;
-    // The last n % 4 floats fill no float4.
-    size_t bottom = n - N + tid;
-    bool left = blockIdx.x == 0 && bottom >= vectors * 4;
-    float total = left ? A[bottom] : 0;
+    float total = 0;
     for (int j = tid; j < 4 * width; j += N)
         total += ((float*)part)[j];
+    if (blockIdx.x == 0)  // the last floats fill no float4
+        for (size_t j = vectors * 4; j < n; j++)
+            if (j % N == tid) total += A[j];
     sums[size_t(blockIdx.x) * N + tid] = total;
 }
 // ANCHOR_END: narrow
@@ -243,7 +243,8 @@ bool on_16_bytes(const void* p) { return size_t(p) % 16 == 0; }
 // ANCHOR: vector-launch
 void vector(const float* A, float* out, int M, int N,
             float* sums) {
-    if (!on_16_bytes(A)) return split(A, out, M, N, sums);
+    if (N < 4 || !on_16_bytes(A))
+        return split(A, out, M, N, sums);
     int cols = N % 4 == 0 ? 4 * X : 4 * X - 4;
     int columns = ceil_div(N, cols);
     int rows = ceil_div(M, ceil_div(PIECES, columns));
