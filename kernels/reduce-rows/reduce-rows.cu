@@ -9,7 +9,7 @@ thread    a thread a row: at each step a warp's lanes read 32 rows, 32 sectors f
 tree      a block a row: neighbours read neighbours; then a tree in shared memory
 warp      a warp a row: sums by shuffle, no shared memory, no barrier
 vector    16-byte loads, 4 in flight a lane, wherever a row begins
-by-shape  short rows: a block fetches many at once through shared memory, a thread sums one;
+by-shape  short rows: a block fetches many at once through shared memory, 4 lanes sum one;
           long rows: a block a row; few and very long: several blocks a row, then their sums
 */
 #include <cuda_pipeline.h>
@@ -175,7 +175,7 @@ pieces_kernel(const float* A, float* sums, int N, int pieces) {
 
 // ANCHOR: by-shape
 // Short rows: a block fetches `rows` of them as one piece of
-// memory, in 16-byte copies whatever N is; a thread sums one.
+// memory, in 16-byte copies whatever N is; 4 lanes sum one.
 __global__ void staged_kernel(const float* A, float* out,
                               int M, int N, int rows) {
     extern __shared__ float4 memory[];
@@ -193,14 +193,17 @@ __global__ void staged_kernel(const float* A, float* out,
     __pipeline_commit();
     __pipeline_wait_prior(0);
     __syncthreads();
-    for (int row = tid; row * N < n; row += BLOCK) {
-        int j = N % 2 ? 0 : row % N;  // even N: other banks
+    for (int row = tid / 4; row < rows; row += BLOCK / 4) {
         float sum = 0;
-        for (int k = 0; k < N; k++) {
+        // If 8 divides N, each row starts in other banks.
+        int j = tid % 4 + (N % 8 ? 0 : row % (N / 4) * 4);
+        for (int k = tid % 4; k < N && row * N < n; k += 4) {
             sum += tile[row * N + j];
-            if (++j == N) j = 0;
+            j = j + 4 < N ? j + 4 : j + 4 - N;
         }
-        out[first + row] = sum;
+        sum += __shfl_down_sync(0xffffffff, sum, 2, 4);
+        sum += __shfl_down_sync(0xffffffff, sum, 1, 4);
+        if (tid % 4 == 0 && row * N < n) out[first + row] = sum;
     }
 }
 // ANCHOR_END: by-shape
@@ -245,7 +248,7 @@ constexpr int LONG = 2048, PIECE = 8192, ENOUGH = 8192;  // floats, floats, bloc
 void by_shape(const float* A, float* out, int M, int N,
               float* sums) {
     if (N <= SHORT) {
-        int rows = TILE / N;
+        int rows = TILE / N / 8 * 8;  // 8 lanes groups a warp
         staged_kernel<<<ceil_div(M, rows), BLOCK,
                         (TILE + 8) * sizeof(float)>>>(
             A, out, M, N, rows);
