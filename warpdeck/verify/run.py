@@ -81,17 +81,24 @@ def _compile(
     tools = toolchain.find(archs, seconds, root)
     if isinstance(tools, Problem):
         return VerifyResult((), (), (tools,))
-    problems: list[Problem] = []
-    every = tools
-    for kernel in kernels:
-        tools = every.narrowed(kernel.arch)
-        with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
-            made, found = one.compile_all(root, tools, kernel, Path(folder), jobs)
-        problems += found
-        report(f"{kernel.name}: compiled {len(made)} programs for {', '.join(tools.archs)}")
-        if kernel.mutants and not found:
-            problems += _compile_mutants(root, kernel, tools, jobs, report)
-    return VerifyResult((), (), tuple(problems))
+    compiled = [
+        _compile_one(root, kernel, tools.narrowed(kernel.arch), jobs, report) for kernel in kernels
+    ]
+    return VerifyResult((), (), tuple(problem for found in compiled for problem in found))
+
+
+def _compile_one(
+    root: Path, kernel: Kernel, tools: Toolchain, jobs: int, report: Callable[[str], None]
+) -> list[Problem]:
+    """Compile a kernel for all targets; its broken variants too, unless a receipt proves them."""
+    proven = any(not mutation.is_missing(kernel, receipt) for receipt in _fresh(root, kernel))
+    whole = replace(kernel, bugs=()) if proven else kernel
+    with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
+        made, problems = one.compile_all(root, tools, whole, Path(folder), jobs)
+    report(f"{kernel.name}: compiled {len(made)} programs for {', '.join(tools.archs)}")
+    if kernel.mutants and not problems and not proven:
+        problems += _compile_mutants(root, kernel, tools, jobs, report)
+    return problems
 
 
 def _compile_mutants(
