@@ -451,6 +451,7 @@ __device__ void store_sums(const float (&sum)[128], bf16* C,
 // ANCHOR: wgmma
 constexpr int ROWS = 64, COLS = 256;  // of C
 constexpr int STEP = 64;              // of K
+constexpr int PAIR = 2;               // stages; 2 blocks an SM
 
 // ANCHOR: multiply
 template <int rows>
@@ -468,8 +469,6 @@ __device__ void multiply(float (&sum)[128], const bf16* a,
     wgmma_commit();
 }
 // ANCHOR_END: multiply
-
-constexpr int PAIR = 2;  // stages; two blocks share an SM
 
 __global__ void __launch_bounds__(128)
 wgmma_kernel(const __grid_constant__ CUtensorMap A,
@@ -505,7 +504,7 @@ wgmma_kernel(const __grid_constant__ CUtensorMap A,
 }
 // ANCHOR_END: wgmma
 
-// ANCHOR: specialised
+// ANCHOR: ring
 constexpr int GROUPS = 2;             // that multiply
 constexpr int WARPS = 4 * GROUPS;
 constexpr int TALL = GROUPS * ROWS;   // 128 rows of C
@@ -522,7 +521,9 @@ __device__ void init_ring(uint64_t* full, uint64_t* empty,
     }
     fence_barriers();
 }
+// ANCHOR_END: ring
 
+// ANCHOR: specialised
 __global__ void __launch_bounds__(128 + 128 * GROUPS, 1)
 specialised_kernel(const __grid_constant__ CUtensorMap A,
                    const __grid_constant__ CUtensorMap B,
