@@ -21,7 +21,7 @@ narrow    few columns: a block holds h rows at once, and adds its h·N sums up t
 
 constexpr int BLOCK = 256, WARPS = BLOCK / 32;
 #ifndef VARIANT
-#define VARIANT 64, Y = 4, DEEP = 8, BLOCKS = 3, PIECES = 1024, LEAST = 64, WIDE = 1024, LOADS = 4, RESIDENT = 2
+#define VARIANT 64, Y = 4, DEEP = 8, BLOCKS = 3, LEAST = 64, WIDE = 1024, LOADS = 4, RESIDENT = 2
 #endif
 constexpr int X = VARIANT;
 
@@ -228,6 +228,13 @@ narrow_kernel(const float* A, float* out, int M, int N, int h,
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
+int processors() {
+    int device, count;
+    CUDA_CHECK(cudaGetDevice(&device));
+    CUDA_CHECK(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
+    return count;
+}
+
 // ANCHOR: warp-launch
 void warp(const float* A, float* out, int M, int N, float*) {
     warp_kernel<<<ceil_div(N, WARPS), BLOCK>>>(A, out, M, N);
@@ -268,9 +275,9 @@ void vector(const float* A, float* out, int M, int N,
         return split(A, out, M, N, sums);
     int cols = N % 4 == 0 ? 4 * X : 4 * X - 4;
     int columns = ceil_div(N, cols);
-    int rows = ceil_div(M, ceil_div(PIECES, columns));
-    rows = ceil_div(max(rows, LEAST), 4) * 4;
-    int splits = ceil_div(M, rows);
+    int splits = max(1, BLOCKS * processors() / columns);
+    int rows = max(LEAST, ceil_div(M, splits));
+    splits = ceil_div(M, rows);
     dim3 grid(columns, splits), block(X, Y);
     vector_kernel<<<grid, block>>>(
         A, splits > 1 ? sums : out, M, N, rows, cols);
@@ -287,11 +294,7 @@ void narrow(const float* A, float* out, int M, int N,
     if (N > WIDE || !on_16_bytes(A))
         return vector(A, out, M, N, sums);
     int h = WIDE / N * 4;  // h * N <= 4 * WIDE
-    int device, processors;
-    CUDA_CHECK(cudaGetDevice(&device));
-    CUDA_CHECK(cudaDeviceGetAttribute(
-        &processors, cudaDevAttrMultiProcessorCount, device));
-    int blocks = min(ceil_div(M, h), RESIDENT * processors);
+    int blocks = min(ceil_div(M, h), RESIDENT * processors());
     narrow_kernel<<<blocks, WIDE>>>(A, out, M, N, h, sums);
     CUDA_CHECK(cudaGetLastError());
 }
