@@ -10,7 +10,8 @@ group   4 lanes a row: the reads of neighbouring rows adjoin. Best where all row
 vector  one warp a row: val and col are read in order, shuffles add up; but a row shorter than
         32 leaves lanes idle, and one long row keeps its warp busy when all others are done
 merge   row ends and entries merged into one list, cut into pieces of the same length: each
-        lane has the same work whatever the rows look like; sums cut in two are added afterwards
+        lane has the same work whatever the rows look like; sums cut in two are added afterwards.
+        Where the pieces begin is found once a matrix
 
 A shape is [rows, kind]: kind 1 a band, 27 entries a row; kind 2 a power law, from empty rows
 to one with a tenth of a million entries.
@@ -170,18 +171,12 @@ __global__ void vector_kernel(CSR A, const float* x, float* y) {
 }
 // ANCHOR_END: vector
 
-#ifndef NITEMS
-#define NITEMS 11
-#endif
-#ifndef NWARPS
-#define NWARPS 4
-#endif
+constexpr int ITEMS = 9;  // of a lane; odd: neighbours begin in different banks
+constexpr int TILE = 32 * ITEMS;
+constexpr int TILES = 4;  // of a warp, one after the other
+constexpr int WARPS = 4;  // of a block
 
-constexpr int ITEMS = NITEMS;  // of a lane; odd: neighbours begin in different banks
-constexpr int TILE = 32 * ITEMS;  // of a warp
-constexpr int WARPS = NWARPS;
-
-// ANCHOR: merge-search
+// ANCHOR: merge-plan
 // The merged list holds an item for each entry and, after a
 // row's entries, one for its end. How many of the first
 // `items` are row ends?
@@ -196,86 +191,117 @@ __device__ int row_ends(int items, const int* end, int rows,
     return low;
 }
 
-// Where each tile begins: after so many row ends.
-__global__ void split_kernel(CSR A, int* first, int tiles) {
+// Once a matrix: after how many row ends does a tile begin?
+__global__ void plan_kernel(CSR A, int* first, int tiles) {
     int t = blockIdx.x * blockDim.x + threadIdx.x;
     if (t > tiles) return;
     int items = min(t * TILE, A.rows + A.entries);
     first[t] = row_ends(items, A.ptr + 1, A.rows, A.entries);
 }
-// ANCHOR_END: merge-search
+// ANCHOR_END: merge-plan
+
+// ANCHOR: merge-load
+// A tile into shared memory: its products, then where rows end.
+__device__ void load(CSR A, const float* x, int k0, int entries,
+                     int row0, int rows, int* word) {
+    int lane = threadIdx.x % 32, col[ITEMS];
+    float val[ITEMS];
+#pragma unroll
+    for (int j = 0; j < ITEMS; j++)  // all loads before any use
+        if (lane + 32 * j < entries) {
+            col[j] = A.col[k0 + lane + 32 * j];
+            val[j] = A.val[k0 + lane + 32 * j];
+        }
+#pragma unroll
+    for (int j = 0; j < ITEMS; j++)
+        if (lane + 32 * j < entries)
+            word[lane + 32 * j] =
+                __float_as_int(val[j] * x[col[j]]);
+    for (int i = lane; i < rows; i += 32)
+        word[entries + i] = A.ptr[row0 + i + 1] - k0;
+    if (lane == 0) word[entries + rows] = INT_MAX;  // open end
+    __syncwarp();
+}
+// ANCHOR_END: merge-load
 
 // ANCHOR: merge
-// A warp takes TILE items, a lane ITEMS of them.
-__global__ void merge_kernel(CSR A, const float* __restrict__ x,
-                             float* __restrict__ y,
-                             const int* __restrict__ first,
-                             float* __restrict__ carry,
-                             int tiles) {
-    __shared__ float products[WARPS][TILE];
-    __shared__ int ends[WARPS][TILE + 1];
-    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    int tile = blockIdx.x * WARPS + warp;
-    if (tile >= tiles) return;  // the whole warp
-    float* product = products[warp];
-    int* end = ends[warp];
-
-    int row0 = first[tile], rows = first[tile + 1] - row0;
-    int k0 = tile * TILE - row0;
-    int items = min(TILE, A.rows + A.entries - tile * TILE);
-    int entries = items - rows;
-#pragma unroll
-    for (int i = lane; i < TILE; i += 32)
-        if (i < entries)
-            product[i] = A.val[k0 + i] * x[A.col[k0 + i]];
-    for (int i = lane; i < rows; i += 32)
-        end[i] = A.ptr[row0 + i + 1] - k0;
-    if (lane == 0) end[rows] = INT_MAX;  // ends in a later tile
-    __syncwarp();
-
+// A lane's items: adds up products, stores at row ends. `sum`
+// holds the part of a row on entry, and that of another at the
+// end. All lanes take part.
+__device__ void walk(const int* word, int items, int entries,
+                     float* y, float& sum) {
+    int lane = threadIdx.x % 32;
+    const int* end = word + entries;
     int begin = min(lane * ITEMS, items);
     int stop = min(begin + ITEMS, items);
-    int row = row_ends(begin, end, rows, entries);
-    int k = begin - row, row_at_begin = row;
-    float sum = 0, head = 0;
+    int row = row_ends(begin, end, items - entries, entries);
+    int k = begin - row, first = row;
+    float head = 0;
     for (int i = begin; i < stop; i++) {
         if (k < end[row]) {
-            sum += product[k++];
+            sum += __int_as_float(word[k++]);
             continue;
         }
-        if (row == row_at_begin) head = sum;  // began before?
-        else y[row0 + row] = sum;
-        sum = 0;
+        if (row == first) head = sum;  // may have begun before
+        else y[row] = sum;
         row++;
+        sum = 0;
     }
-    // Add up the rests of lanes that stopped in the same row.
+    // Add up what lanes that stopped in the same row left.
     for (int step = 1; step < 32; step *= 2) {
         float rest = __shfl_up_sync(ALL, sum, step);
         int other = __shfl_up_sync(ALL, row, step);
         if (lane >= step && other == row) sum += rest;
     }
     float before = __shfl_up_sync(ALL, sum, 1);
-    if (row > row_at_begin)
-        y[row0 + row_at_begin] = head + (lane ? before : 0);
-    if (lane == 31) carry[tile] = sum;
+    if (row > first) y[first] = head + (lane ? before : 0);
+    sum = __shfl_sync(ALL, sum, 31);
 }
 // ANCHOR_END: merge
 
+// ANCHOR: merge-kernel
+// A warp takes TILES tiles, one after the other.
+__global__ void merge_kernel(CSR A, const float* __restrict__ x,
+                             float* __restrict__ y,
+                             const int* __restrict__ first,
+                             float* __restrict__ carry,
+                             int tiles) {
+    __shared__ int words[WARPS][TILE + 1];
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    int piece = blockIdx.x * WARPS + warp;
+    int t = piece * TILES, last = min(t + TILES, tiles);
+    if (t >= last) return;  // the whole warp
+    float sum = 0;
+    for (; t < last; t++) {
+        int row0 = first[t], rows = first[t + 1] - row0;
+        int k0 = t * TILE - row0;
+        int items = min(TILE, A.rows + A.entries - t * TILE);
+        int entries = items - rows;
+        load(A, x, k0, entries, row0, rows, words[warp]);
+        if (lane > 0) sum = 0;  // lane 0 goes on where we were
+        walk(words[warp], items, entries, y + row0, sum);
+        __syncwarp();
+    }
+    if (lane == 0) carry[piece] = sum;  // of an unfinished row
+}
+// ANCHOR_END: merge-kernel
+
 // ANCHOR: merge-fix
-// Row first[t + 1] is not complete at the end of tile t: add
-// what this tile and later ones computed of it.
+// The row that is unfinished at the end of piece p: add what
+// this piece and later ones computed of it.
 __global__ void fix_kernel(CSR A, float* y, const int* first,
                            const float* carry, int tiles) {
-    int t = blockIdx.x * blockDim.x + threadIdx.x;
-    int lane = threadIdx.x % 32, row = A.rows, last = t;
-    if (t < tiles) row = first[t + 1];
+    int p = blockIdx.x * blockDim.x + threadIdx.x;
+    int lane = threadIdx.x % 32, row = A.rows, last = p;
+    int t = p * TILES, next = min(t + TILES, tiles);
+    if (t < tiles) row = first[next];
     bool open = row < A.rows && (t == 0 || first[t] < row);
-    if (open) last = (A.ptr[row + 1] + row) / TILE;
-    if (last == t + 1) y[row] += carry[t];
-    unsigned longer = __ballot_sync(ALL, last > t + 1);
+    if (open) last = (A.ptr[row + 1] + row) / (TILE * TILES);
+    if (last == p + 1) y[row] += carry[p];
+    unsigned longer = __ballot_sync(ALL, last > p + 1);
     for (; longer; longer &= longer - 1) {
         int from = __ffs(longer) - 1;
-        int begin = __shfl_sync(ALL, t, from);
+        int begin = __shfl_sync(ALL, p, from);
         int end = __shfl_sync(ALL, last, from);
         float sum = 0;
         for (int i = begin + lane; i < end; i += 32)
@@ -318,16 +344,21 @@ void vector(const CSR& A, const float* x, float* y) {
 int tiles_of(const CSR& A) { return ceil_div(A.rows + A.entries, TILE); }
 
 // ANCHOR: merge-launch
-void merge(const CSR& A, const float* x, float* y, int* first,
-           float* carry) {
+void plan(const CSR& A, int* first) {
     int tiles = ceil_div(A.rows + A.entries, TILE);
-    split_kernel<<<ceil_div(tiles + 1, BLOCK), BLOCK>>>(
+    plan_kernel<<<ceil_div(tiles + 1, BLOCK), BLOCK>>>(
         A, first, tiles);
     CUDA_CHECK(cudaGetLastError());
-    merge_kernel<<<ceil_div(tiles, WARPS), 32 * WARPS>>>(
+}
+
+void merge(const CSR& A, const float* x, float* y,
+           const int* first, float* carry) {
+    int tiles = ceil_div(A.rows + A.entries, TILE);
+    int pieces = ceil_div(tiles, TILES);
+    merge_kernel<<<ceil_div(pieces, WARPS), 32 * WARPS>>>(
         A, x, y, first, carry, tiles);
     CUDA_CHECK(cudaGetLastError());
-    fix_kernel<<<ceil_div(tiles, BLOCK), BLOCK>>>(
+    fix_kernel<<<ceil_div(pieces, BLOCK), BLOCK>>>(
         A, y, first, carry, tiles);
     CUDA_CHECK(cudaGetLastError());
 }
@@ -346,25 +377,28 @@ void call(const Run& r) {
     launch(csr(r), r.in[1], r.out);
 }
 
-// Workspace of `merge`, kept for the next run of the same size.
-struct Workspace {
+// What `merge` knows of a matrix, and its workspace: made before a run, as cuSPARSE has it.
+struct Plan {
     int* first = nullptr;
     float* carry = nullptr;
     int tiles = 0;
-} workspace;
+} plans;
 
 void before_merge(const Run& r) {
-    int tiles = tiles_of(csr(r));
-    if (workspace.tiles == tiles) return;
-    CUDA_CHECK(cudaFree(workspace.first));
-    CUDA_CHECK(cudaFree(workspace.carry));
-    CUDA_CHECK(cudaMalloc(&workspace.first, (tiles + 1) * sizeof(int)));
-    CUDA_CHECK(cudaMalloc(&workspace.carry, tiles * sizeof(float)));
-    workspace.tiles = tiles;
+    CSR A = csr(r);
+    int tiles = tiles_of(A);
+    if (plans.tiles != tiles) {
+        CUDA_CHECK(cudaFree(plans.first));
+        CUDA_CHECK(cudaFree(plans.carry));
+        CUDA_CHECK(cudaMalloc(&plans.first, (tiles + 1) * sizeof(int)));
+        CUDA_CHECK(cudaMalloc(&plans.carry, tiles * sizeof(float)));
+        plans.tiles = tiles;
+    }
+    plan(A, plans.first);
 }
 
 void call_merge(const Run& r) {
-    merge(csr(r), r.in[1], r.out, workspace.first, workspace.carry);
+    merge(csr(r), r.in[1], r.out, plans.first, plans.carry);
 }
 
 int main(int argc, char** argv) {
