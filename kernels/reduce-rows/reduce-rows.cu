@@ -294,7 +294,7 @@ harness::Version<float> version(const std::string& name, Launcher* launch) {
 
 // As in reduce1d: a row's sum whose chains are m additions long.
 double rounding(double n, double m) {
-    return 8 * std::pow(2, -24) * std::sqrt(n * (std::max(m, 1.0) / 18 + std::log2(n) / 9));
+    return 16 * std::pow(2, -24) * std::sqrt(n * (std::max(m, 1.0) / 18 + std::log2(n) / 9));
 }
 
 int main(int argc, char** argv) {
