@@ -128,7 +128,7 @@ template <class In, class Out>
 CaseReport time_shape(const Operation<In, Out>& op, const Version<In, Out>& version,
                       const Shape& shape, const Options& options) {
     const int warm_up = 3, fewest = 7;
-    const double patience = 4e6;  // microseconds for all of a shape's timed calls
+    const double patience = 2e6;  // microseconds for all of a shape's timed calls
     CaseReport report = case_report(op, shape, options.seed);
     std::vector<std::unique_ptr<Bench<In, Out>>> benches;
     auto add = [&](const Version<In, Out>& which) {
