@@ -373,7 +373,7 @@ __device__ void copy_async(float* to, const float* from,
 }
 // ANCHOR_END: copy-async
 
-// ANCHOR: copy-tiles
+// ANCHOR: copy-share
 template <int H, int W, int D>
 struct Tiles {
     static constexpr int HIGH = H, WIDE = W, DEEP = D;
@@ -381,32 +381,33 @@ struct Tiles {
     alignas(16) float B[D][W];
 };
 
-// Starts tiles on their way, W floats of B at once. Beyond the
-// last row or column that one is read again, for sums nobody
-// stores; beyond the `left` steps along K there are zeros.
+// Starts one of DEEP shares of a tile of A and one of B, W
+// floats of B at once. Beyond the last row or column that one
+// is read again, for sums nobody stores; beyond the `left`
+// steps along K there are zeros.
 template <int W, class T>
-__device__ void copy_tiles(T& to, const float* A,
+__device__ void copy_share(T& to, int share, const float* A,
                            const float* B, int rows, int cols,
                            int left, int N, int K) {
-    int k = threadIdx.x % 8, m = threadIdx.x / 8;
-#pragma unroll
-    for (int i = 0; i < T::HIGH; i += THREADS / 8)
+    static_assert(T::HIGH == 8 * T::DEEP && THREADS == 256);
+    if (share % 4 == 0) {  // 32 rows of A
+        int k = threadIdx.x % 8;
+        int m = threadIdx.x / 8 + 8 * share;
 #pragma unroll
         for (int j = 0; j < T::DEEP; j += 8)
-            copy_async<1>(&to.A[k + j][m + i],
-                          A + min(m + i, rows - 1) * K + k + j,
+            copy_async<1>(&to.A[k + j][m],
+                          A + min(m, rows - 1) * K + k + j,
                           k + j < left);
+    }
     constexpr int ROW = T::WIDE / W;  // threads of a row of B
-    int n = threadIdx.x % ROW * W;
-    B += min(n, cols - W);
-    k = threadIdx.x / ROW;
-#pragma unroll
-    for (int j = 0; j < T::DEEP; j += THREADS / ROW)
-        copy_async<W>(&to.B[k + j][n], B + (k + j) * N,
-                      k + j < left);
-    __pipeline_commit();
+    if (share % (THREADS / ROW) == 0) {
+        int k = threadIdx.x / ROW + share;
+        int n = threadIdx.x % ROW * W;
+        copy_async<W>(&to.B[k][n],
+                      B + k * N + min(n, cols - W), k < left);
+    }
 }
-// ANCHOR_END: copy-tiles
+// ANCHOR_END: copy-share
 
 // ANCHOR: async
 constexpr int STAGES = 3;  // tiles of each in shared memory
@@ -418,14 +419,18 @@ async_kernel(const float* A, const float* B, float* C,
     extern __shared__ Tiles<BM, BN, STEPS> tiles[];
     int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
     int row = blockIdx.y * BM, col = blockIdx.x * BN;
-    auto copy = [&](int t) {  // tiles t start on their way
+    auto copy = [&](int t, int share) {
         int k = t * STEPS;
-        copy_tiles<4>(tiles[t % STAGES],
+        copy_share<4>(tiles[t % STAGES], share,
                       A + size_t(row) * K + k,
                       B + size_t(k) * N + col,
                       M - row, N - col, K - k, N, K);
     };
-    for (int t = 0; t < STAGES - 1; t++) copy(t);
+    for (int t = 0; t < STAGES - 1; t++) {
+#pragma unroll
+        for (int k = 0; k < STEPS; k++) copy(t, k);
+        __pipeline_commit();  // tile t is on its way
+    }
     alignas(16) float sum[8][8] = {}, a[2][8], b[2][8];
     auto load = [&](int t, int k) {  // into the free half
         const auto& from = tiles[t % STAGES];
@@ -439,13 +444,14 @@ async_kernel(const float* A, const float* B, float* C,
     for (int t = 0; t * STEPS < K; t++) {
         __pipeline_wait_prior(STAGES - 2);  // my part of t
         __syncthreads();  // all of t; t - 1 has been read
-        copy(t + STAGES - 1);  // into the place of t - 1
         load(t, 0);
 #pragma unroll
         for (int k = 0; k < STEPS; k++) {
+            copy(t + STAGES - 1, k);  // in the place of t - 1
             if (k + 1 < STEPS) load(t, k + 1);  // a step ahead
             outer(sum, a[k % 2], b[k % 2]);
         }
+        __pipeline_commit();
     }
     for (int i = 0; i < 8; i++)
         for (int j = 0; j < 8; j += 4) {
@@ -490,30 +496,39 @@ __device__ void store(float* to, const float* sum, int left) {
 // ANCHOR: warps
 constexpr int DEEP = 32;  // steps of a tile along K
 
-// 8 warps of 64×64, lanes of 16×8 elements: quads of rows and
-// of columns, so that 8 lanes in turn share no bank.
+// 8 warps of 64×64, 4×8 lanes of 16×8 elements: quads of rows
+// and of columns. Lanes are numbered so that 8 in a row, whose
+// loads go together, ask for 2 quads of A and 4 of B.
 template <int W>
 __global__ __launch_bounds__(THREADS) void
 warps_kernel(const float* A, const float* B, float* C,
              int M, int N, int K) {
     extern __shared__ Tiles<HIGH, WIDE, DEEP> large[];
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    int m = warp / 2 * 64 + lane / 8 * 4;  // and 16, 32, 48
-    int n = warp % 2 * 64 + lane % 8 * 4;  // and 32 further
+    int y = lane / 16 * 2 + lane % 2, x = lane / 2 % 8;
+    int m = warp / 2 * 64 + 4 * y;  // and 16, 32, 48 further
+    int n = warp % 2 * 64 + 4 * x;  // and 32 further
     auto [row, col] = grouped_tile(M, N);
     int rows = M - row, cols = N - col;
     A += size_t(row) * K;
     B += col;
     C += size_t(row) * N + col;
     int copied = 0;
-    auto copy = [&] {
-        copy_tiles<W>(large[copied % STAGES], A, B, rows, cols,
-                      K - copied * DEEP, N, K);
+    auto copy = [&](int share) {
+        copy_share<W>(large[copied % STAGES], share, A, B, rows,
+                      cols, K - copied * DEEP, N, K);
+    };
+    auto commit = [&] {  // a tile is on its way
+        __pipeline_commit();
         copied++;
         A += DEEP;
         B += size_t(DEEP) * N;
     };
-    for (int t = 0; t < STAGES - 1; t++) copy();
+    for (int t = 0; t < STAGES - 1; t++) {
+#pragma unroll
+        for (int k = 0; k < DEEP; k++) copy(k);
+        commit();
+    }
     const auto* from = large;
     alignas(16) float sum[16][8] = {}, a[2][16], b[2][8];
     auto load = [&](int k) {  // into the free half
@@ -528,13 +543,14 @@ warps_kernel(const float* A, const float* B, float* C,
     for (int t = 0; t * DEEP < K; t++)
 #pragma unroll
         for (int k = 0; k < DEEP; k++) {
-            if (k == DEEP - 1) {  // the next tile
+            copy(k);
+            if (k == DEEP - 1) {  // on to the next tile
+                commit();
                 __pipeline_wait_prior(STAGES - 2);
                 __syncthreads();
                 from = &large[(t + 1) % STAGES];
             }
             load((k + 1) % DEEP);  // a step ahead
-            if (k == 0) copy();
             outer(sum, a[k % 2], b[k % 2]);
         }
     for (int i = 0; i < 16; i++)
