@@ -27,9 +27,7 @@ __device__ int degree(int word) {
     bool first = __ffs(same) - 1 == threadIdx.x % 32;
     unsigned distinct = __ballot_sync(~0u, first);
     unsigned bank = __match_any_sync(~0u, word % 32);
-    int words = __popc(bank & distinct), most = 0;
-    while (__any_sync(~0u, words > most)) most++;
-    return most;
+    return __reduce_max_sync(~0u, __popc(bank & distinct));
 }
 
 __global__ void probe() {
