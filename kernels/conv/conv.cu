@@ -19,6 +19,7 @@ winograd       F(2×2, 3×3), fused: 16 multiplications for 4 outputs instead of
 The filters are reordered or transformed inside each timed call.
 */
 #include <algorithm>
+#include <cmath>
 
 #include <cuda_pipeline.h>
 
@@ -90,31 +91,31 @@ __global__ void constant_kernel(const float* x, float* y,
 // ANCHOR_END: constant
 
 // ANCHOR: tiled
-constexpr int TILE = 16, HALO = TILE + 2;
+constexpr int WIDE = 32, HIGH = 8;  // of a block's outputs
 constexpr int PLANES = 8;  // channels between two barriers
 
 __global__ void tiled_kernel(const float* __restrict__ x,
                              const float* __restrict__ f,
                              float* y, Conv d) {
-    __shared__ float tile[PLANES][HALO][HALO];
-    int across = ceil_div(d.W, TILE);
-    int top = blockIdx.x / across * TILE;
-    int left = blockIdx.x % across * TILE;
+    __shared__ float tile[PLANES][HIGH + 2][WIDE + 2];
+    int across = ceil_div(d.W, WIDE);
+    int top = blockIdx.x / across * HIGH;
+    int left = blockIdx.x % across * WIDE;
     int k = blockIdx.y, n = blockIdx.z;
     int tx = threadIdx.x, ty = threadIdx.y;
     float sum = 0;
     for (int c0 = 0; c0 < d.C; c0 += PLANES) {
         int count = min(PLANES, d.C - c0);
         const float* in = x + size_t(n * d.C + c0) * d.H * d.W;
-        for (int i = ty * TILE + tx; i < HALO * HALO;
-             i += TILE * TILE) {
-            int h = top + i / HALO - 1;
-            int w = left + i % HALO - 1;
+        for (int i = ty * WIDE + tx;
+             i < (HIGH + 2) * (WIDE + 2); i += WIDE * HIGH) {
+            int r = i / (WIDE + 2), s = i % (WIDE + 2);
+            int h = top + r - 1, w = left + s - 1;
             bool inside = h >= 0 && h < d.H &&
                           w >= 0 && w < d.W;
             const float* p = in + h * d.W + w;
             for (int c = 0; c < count; c++, p += d.H * d.W)
-                tile[c][i / HALO][i % HALO] = inside ? *p : 0;
+                tile[c][r][s] = inside ? *p : 0;
         }
         __syncthreads();
         const float* g = f + (k * d.C + c0) * 9;
@@ -302,7 +303,7 @@ __device__ void gemm(const float* __restrict__ t,
         for (int j = 0; j < DEPTH; j++)
             ((float*)b[stage][j])[tid] = in[j];
     };
-    int tk = tid % 8, tp = tid / 8;
+    int tk = tid / 16, tp = tid % 16;
     float sum[8][8] = {};
     fetch(0);
     put(0);
@@ -568,18 +569,15 @@ winograd_kernel(const float* __restrict__ x,
         Stage& next = stages[(step + 1) % 2];
         bool more = step + 1 < steps;
         if (more) fetch(step + 1, next);  // during the FMAs
-        float u[2][8], v[2][8];
-        auto load = [&](int i) {
-            int e = i % 2, c = i / 2;
-            load8(u[e], now.u[2 * warp + e][c], tk, 8);
-            load8(v[e], now.v[2 * warp + e][c], tt, 4);
-        };
-        load(0);
 #pragma unroll
-        for (int i = 0; i < 2 * STEP; i++) {
-            if (i + 1 < 2 * STEP) load(i + 1);  // one ahead
-            add_outer(sum[i % 2], u[i % 2], v[i % 2]);
-        }
+        for (int c = 0; c < STEP; c++)
+#pragma unroll
+            for (int e = 0; e < 2; e++) {
+                float u[8], v[8];
+                load8(u, now.u[2 * warp + e][c], tk, 8);
+                load8(v, now.v[2 * warp + e][c], tt, 4);
+                add_outer(sum[e], u, v);
+            }
         if (more) transform(next);
         __pipeline_wait_prior(0);
         __syncthreads();
@@ -636,8 +634,8 @@ void constant(const float* x, const float* f, float* y,
 
 // ANCHOR: tiled-launch
 void tiled(const float* x, const float* f, float* y, Conv d) {
-    int tiles = ceil_div(d.H, TILE) * ceil_div(d.W, TILE);
-    dim3 grid(tiles, d.K, d.N), block(TILE, TILE);
+    int tiles = ceil_div(d.H, HIGH) * ceil_div(d.W, WIDE);
+    dim3 grid(tiles, d.K, d.N), block(WIDE, HIGH);
     tiled_kernel<<<grid, block>>>(x, f, y, d);
     CUDA_CHECK(cudaGetLastError());
 }
@@ -777,7 +775,9 @@ int main(int argc, char** argv) {
     op.output = y;
     op.bytes = [=](const Shape& s) { return 4.0 * (x(s) + f(s) + y(s)); };
     op.flops = [=](const Shape& s) { return 18.0 * s[1] * y(s); };
-    op.tolerance = [](const Shape& s) { return (9.0 * s[1] + 32) / (1 << 21); };
+    // With inputs rounded to TF32's ten bits the error has a standard deviation of 9e-5 · √(9·C).
+    // A third of that is allowed, several times what FP32 needs.
+    op.tolerance = [](const Shape& s) { return std::ldexp(std::sqrt(9.0 * s[1]), -15); };
     op.reference = reference;
     op.gpu_reference = [=](const harness::Run<float, double>& r) {
         size_t n = y(r.shape);
@@ -797,8 +797,9 @@ int main(int argc, char** argv) {
     auto& fast = op.versions.back();
     fast.propagates = false;  // ∞ - ∞ in the transforms: a NaN where the definition has ∞
     fast.arithmetic = 1 / 2.25;
-    op.checked = {{1, 1, 1, 1, 1},    {1, 3, 2, 5, 7},     {1, 2, 3, 34, 35},  {2, 17, 9, 13, 11}, {1, 40, 65, 5, 19},
-                  {3, 5, 67, 17, 16}, {2, 8, 64, 16, 16},  {1, 1830, 8, 2, 3}};
+    op.checked = {{1, 1, 7, 1, 1},    {1, 3, 2, 5, 7},     {1, 9, 2, 8, 32},
+                  {1, 2, 3, 34, 35},  {2, 17, 9, 13, 11},  {1, 40, 65, 5, 19},
+                  {3, 5, 67, 17, 16}, {2, 8, 64, 16, 16},  {1, 1830, 2, 2, 3}};
     op.timed = {{32, 64, 64, 56, 56}};
     return harness::main(op, argc, argv);
 }

@@ -409,7 +409,7 @@ int main(int argc, char** argv) {
     op.indices = matrix;
     op.bytes = [](const Shape& s) { return 8.0 * entries(s) + 12.0 * s[0]; };
     op.flops = [](const Shape& s) { return 2.0 * entries(s); };
-    op.tolerance = [](const Shape& s) { return 0x1p-24 * (4 + longest_row(s)); };
+    op.tolerance = [](const Shape& s) { return 0x1p-23 * (4 + longest_row(s)); };
     op.reference = spmv_reference;
     op.gpu_reference = gpu_reference;
     op.special = {0, 1};

@@ -202,6 +202,8 @@ def _one(setup: one.Setup, kernel: Kernel, refresh: bool) -> Done:
         message = f"verifying broke off: {error}"
         at = Location(f"kernels/{kernel.name}/kernel.yml")
         found = [Problem(at, "broke-off", message, "Mend the cause, then verify again.")]
+    for problem in found:  # all are told again at the end, which may be far
+        setup.report(f"{kernel.name}: {problem.message}")
     for path in written:
         setup.report(f"{kernel.name}: wrote {path.relative_to(setup.root).as_posix()}")
     return written, found or list(_unargued(setup.root, kernel))
