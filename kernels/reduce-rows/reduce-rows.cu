@@ -241,15 +241,14 @@ void vector(const float* A, float* out, int M, int N, float*) {
 }
 // ANCHOR_END: vector-launch
 
-constexpr int SHORT = 128, LONG = 2048;    // floats a row
-constexpr int TILE = 4096, PIECE = 8192;   // floats a block
-constexpr int ENOUGH = 8192;               // blocks
+constexpr int SHORT = 128, TILE = 4096;       // floats
+constexpr int LONG = 2048, PIECE = 8192, ENOUGH = 8192;  // floats, floats, blocks
 
 // ANCHOR: by-shape-launch
 void by_shape(const float* A, float* out, int M, int N,
               float* sums) {
     if (N <= SHORT) {
-        int rows = TILE / N / 8 * 8;  // whole warps
+        int rows = TILE / N / 8 * 8;  // 8 lanes groups a warp
         staged_kernel<<<ceil_div(M, rows), BLOCK,
                         (TILE + 8) * sizeof(float)>>>(
             A, out, M, N, rows);
