@@ -57,6 +57,36 @@ def test_our_own_kernels_have_no_problems() -> None:
     assert "transpose" in [kernel.name for kernel in kernels]
 
 
+def test_a_limit_may_be_none_of_the_steps(project: Path) -> None:
+    edit(project, "limit: copy", "limit: { zh: 峰值, en: peak }\narch: sm_90a")
+    (kernel,), found = load_kernels(project)
+    assert found == []
+    assert (kernel.limit, kernel.arch) == ("", "sm_90a")
+    assert dict(kernel.limit_labels) == {"zh": "峰值", "en": "peak"}
+
+
+def test_output_programs_may_stand_alone(project: Path) -> None:
+    (project / "kernels" / "toy" / "kernel.yml").write_text(
+        "title: { en: Toys }\nflags: []\noutputs: [{ id: hello, file: hello.cu }]\n", "utf-8"
+    )
+    (kernel,), found = load_kernels(project)
+    assert found == []
+    assert (kernel.file, kernel.steps, kernel.limit) == ("", (), "")
+    edit(project, "hello.cu", "helo.cu")
+    assert problems(project) == [
+        "kernels/toy/kernel.yml:3:24: there is no file 'helo.cu' beside kernel.yml. "
+        "Did you mean 'hello.cu'?"
+    ]
+
+
+def test_output_programs_alone_have_no_bugs(project: Path) -> None:
+    (project / "kernels" / "toy" / "kernel.yml").write_text(
+        "title: { en: Toys }\nflags: []\nbugs: []\noutputs: [{ id: hello, file: hello.cu }]\n",
+        "utf-8",
+    )
+    assert "bugs" in "".join(problems(project))
+
+
 def test_bugs_and_outputs_may_be_left_out(project: Path) -> None:
     path = project / "kernels" / "toy" / "kernel.yml"
     text = path.read_text("utf-8")

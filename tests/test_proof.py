@@ -8,7 +8,7 @@ import pytest
 from conftest import Bench, Learner, fields, shown
 from test_resolve import KERNEL, RECEIPT, directive
 
-from warpdeck.model import Mutants, Survivor
+from warpdeck.model import Baseline, Mutants, Survivor
 from warpdeck.proof import ladder_chart, proof_line, step_label
 from warpdeck.resolve import Code, Proof, Resolver
 
@@ -31,6 +31,21 @@ def test_line_of_a_step(fresh: Resolver) -> None:
     ]
     assert "{{" not in line, "a label cannot open a blank"
     assert "达上限（拷贝）的 26 %" in proof_line(code, "zh")
+
+
+def test_line_of_what_computes_is_in_flops_and_names_the_library(fresh: Resolver) -> None:
+    code = fresh.code(directive("include demo.cu:index"))
+    assert isinstance(code.proof, Proof) and code.proof.version
+    case = code.proof.version.cases[0]
+    computed = replace(case, tflop_per_s=51.3, baseline=Baseline("cuBLAS", 0.974))
+    kernel = replace(code.proof.kernel, limit="", limit_labels=(("en", "FP32 peak"),))
+    version = replace(code.proof.version, cases=(computed,))
+    code = replace(code, proof=replace(code.proof, kernel=kernel, version=version))
+    line = shown(proof_line(code, "en").replace("<br>", "\n").replace("</div>", "\n"))
+    assert line.splitlines()[0] == (
+        "8192×8192: 540 µs, 51 TFLOP/s, 26 % of the limit (FP32 peak); 97 % of cuBLAS"
+    )
+    assert "；为 cuBLAS 的 97 %" in proof_line(code, "zh")
 
 
 def test_line_counts_the_mutants_that_are_not_equivalent(fresh: Resolver) -> None:

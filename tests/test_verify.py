@@ -383,6 +383,16 @@ def arguments(*given: str) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
+def test_what_a_fresh_receipt_proves_to_compile_is_not_compiled_again(
+    project: Path, receipt: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify_command.run(arguments("--compile-only"), project) == []
+    assert "toy: compiled 5 programs for sm_75" in capsys.readouterr().err
+    verified(project, receipt)
+    assert verify_command.run(arguments("--compile-only"), project) == []
+    assert "toy: compiled 2 programs for sm_75" in capsys.readouterr().err
+
+
 def test_a_project_without_the_harness_is_told(project: Path) -> None:
     shutil.rmtree(project / "kernels" / "harness")
     (problem,) = verify_command.run(arguments("--compile-only"), project)
@@ -473,6 +483,61 @@ def test_a_sanitizer_s_report_becomes_one_stable_line(lines: str, expected: str)
 )
 def test_only_a_clean_report_is_a_pass(ran: process.Ran, expected: str) -> None:
     assert expected in sanitizer.verdict(ran, 60)
+
+
+@pytest.mark.parametrize(
+    ("oldest", "asked", "left"),
+    [
+        ("", ("sm_75", "sm_90"), ("sm_75", "sm_90")),
+        ("sm_80", ("sm_75", "sm_90", "sm_120"), ("sm_90", "sm_120")),
+        ("sm_80", (), ()),
+        ("sm_90a", ("sm_75", "sm_90"), ("sm_90a",)),
+        ("sm_90a", (), ("sm_90a",)),
+    ],
+)
+def test_code_is_compiled_for_the_targets_that_it_knows(
+    oldest: str, asked: tuple[str, ...], left: tuple[str, ...]
+) -> None:
+    tools = toolchain.Toolchain("nvcc", "13.0", asked, 60)
+    assert tools.narrowed(oldest).archs == left
+
+
+def test_output_programs_alone_get_a_receipt_of_what_they_print(project: Path) -> None:
+    (project / "kernels" / "toy" / "kernel.yml").write_text(
+        "title: { en: Toys }\nflags: []\noutputs: [{ id: hello, file: hello.cu }]\n", "utf-8"
+    )
+    result = verify(project)
+    assert told(result) == ""
+    (path,) = result.written
+    data = json.loads(path.read_text("utf-8"))
+    assert (data["versions"], data["bugs"]) == ([], [])
+    assert [output["id"] for output in data["outputs"]] == ["hello"]
+    assert verify(project).fresh == ("toy",)
+
+
+def test_the_program_s_limit_and_baseline_go_into_the_receipt() -> None:
+    line = {
+        "version": "fast",
+        "case": {
+            "shape": [8, 8, 8],
+            "seed": 1,
+            "max_error": 0,
+            "tolerance": 0,
+            "bytes": 768e6,
+            "flops": 1024e6,
+            "times": {"fast": {"median": 100, "min": 99, "max": 101, "runs": 50}},
+            "limit": {"name": "FP32 peak", "us": 80},
+            "baseline": {"name": "cuBLAS", "us": 90},
+        },
+    }
+    done = {"version": "fast", "done": {"cases": 1}}
+    ran = process.Ran(0, f"{json.dumps(line)}\n{json.dumps(done)}\n", "")
+    (case,) = program.read(ran, 60).cases
+    data = kernel._case(case)
+    assert (data["gb_per_s"], data["tflop_per_s"]) == (7680, 10.24)
+    assert data["ratio_to_limit"] == 0.8
+    assert data["limit"] == {"name": "FP32 peak", "gb_per_s": 9600, "tflop_per_s": 12.8}
+    assert data["baseline"] == {"name": "cuBLAS", "ratio": 0.9}
 
 
 def test_ptxas_lines_become_resources() -> None:

@@ -116,7 +116,7 @@ public:
 
     // A reference that left an element out would let anything pass there.
     void require_finite() const {
-        Counter counter;
+        static Counter counter;
         count_not_finite<<<blocks_for(n), 256>>>(expected, n, counter.zeroed());
         CUDA_CHECK(cudaGetLastError());
         if (unsigned long long count = counter.value())

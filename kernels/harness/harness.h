@@ -97,7 +97,8 @@ CaseReport check_shape(const Operation<In, Out>& op, const Version<In, Out>& ver
     const int offsets[][2] = {{0, 0}, {1, 0}, {0, 1}};  // elements off the allocation's base
     for (auto& offset : offsets) {
         Layout layout = {offset[0], offset[1], !options.sanitizer};
-        Bench<In, Out> bench(op, version, shape, options.seed, layout, false);
+        Bench<In, Out> bench(op, version, shape, options.seed, layout,
+                             options.sanitizer ? Reference::None : Reference::Cpu);
         if (options.sanitizer) {
             bench.run_unchecked();
             continue;
@@ -127,11 +128,12 @@ template <class In, class Out>
 CaseReport time_shape(const Operation<In, Out>& op, const Version<In, Out>& version,
                       const Shape& shape, const Options& options) {
     const int warm_up = 3, fewest = 7;
-    const double patience = 4e6;  // microseconds for all of a shape's timed calls
+    const double patience = 2e6;  // microseconds for all of a shape's timed calls
     CaseReport report = case_report(op, shape, options.seed);
     std::vector<std::unique_ptr<Bench<In, Out>>> benches;
     auto add = [&](const Version<In, Out>& which) {
-        benches.emplace_back(new Bench<In, Out>(op, which, shape, options.seed, Layout(), true,
+        benches.emplace_back(new Bench<In, Out>(op, which, shape, options.seed, Layout(),
+                                                Reference::Gpu,
                                                 benches.empty() ? nullptr : benches[0].get()));
     };
     add(version);

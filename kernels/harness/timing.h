@@ -75,7 +75,8 @@ public:
         }
         Spread result = spread(us);
         double lag = spread(lags).median;
-        if (lag > 2 * idle_lag + 20)
+        // The longer the host has waited, the later it wakes.
+        if (lag > 2 * idle_lag + 20 + 0.02 * result.median)
             throw Failure("stream", "the device worked on for " + std::to_string(int(lag)) +
                                         " us after the stream had ended: work on another stream");
         if (result.min < roof.us)

@@ -40,6 +40,17 @@ std::vector<double> copy_reference(const Case& c) {
     return std::vector<double>(c.in[0].begin(), c.in[0].end());
 }
 
+// The same on the GPU, for large matrices.
+__global__ void reference_kernel(const float* A, double* B, int M, int N) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x;
+    for (int i = 0; i < M && j < N; i++) B[size_t(j) * M + i] = A[size_t(i) * N + j];
+}
+
+void reference_on_gpu(const harness::Run<float, double>& r) {
+    int M = r.shape[0], N = r.shape[1];
+    reference_kernel<<<(N + 63) / 64, 64>>>(r.in[0], r.out, M, N);
+}
+
 // ----------------------------------------------------------------------------
 // GPU kernels
 
@@ -297,6 +308,7 @@ int main(int argc, char** argv) {
     op.bytes = [](const harness::Shape& s) { return 2.0 * harness::elements(s) * sizeof(float); };
     op.tolerance = harness::exact;  // nothing is computed: every bit must arrive
     op.reference = transpose_reference;
+    op.gpu_reference = reference_on_gpu;
     op.limits = {{"copy kernel", call<copy>, copy_reference},
                  {"cudaMemcpy", device_memcpy, copy_reference}};
     op.versions = {{"copy", call<copy>, copy_reference},

@@ -122,7 +122,7 @@ def _kernels(made: report.Report) -> Table:
     for kernel in made.kernels:
         row = [kernel.kernel, kernel.receipt, kernel.gpu]
         row += [str(kernel.steps), str(kernel.bugs), str(kernel.outputs), kernel.best]
-        row.append(in_percent(kernel.ratio_to_limit))
+        row.append(in_percent(kernel.ratio_to_limit) if kernel.best else "")
         if kernel.baseline:
             row.append(f"{in_percent(kernel.baseline.ratio)} of {kernel.baseline.name}")
         table.add_row(*row)

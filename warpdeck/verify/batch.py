@@ -7,8 +7,8 @@ mutant is tested with.
 Each mutant is a copy of the whole file in a namespace of its own, `mutant_<number>_`; number
 0 is the original, the control. What nothing of the version can call is left empty in every
 copy, so that a ladder of ten kernels is not compiled ten times over. `--mutant <number>`
-chooses one. Where such a program cannot be made (the file has an `extern "C"`, say), each
-mutant becomes a program of its own.
+chooses one, `--mutant <number>,<number>` runs several one after the other. Where such a program
+cannot be made (the file has an `extern "C"`, say), each mutant becomes a program of its own.
 """
 
 from __future__ import annotations
@@ -34,10 +34,15 @@ class Built:
     """A mutant, or the control, that can be run."""
 
     program: Path
-    options: tuple[str, ...]
-    """What chooses it in its program."""
+    number: int | None = None
+    """Which it is in its program, 0 for the original; None where it is alone in it."""
     same_code: bool = False
     """Whether the compiler made the same code of it as of the original."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What chooses it in its program."""
+        return () if self.number is None else ("--mutant", str(self.number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def compile_alone(
         program = path.parent / "alone"
         ran = tools.run(path, program, _flags(flags))
         if ran.code == 0:
-            made[mutant.id if mutant else ""] = Built(program, ())
+            made[mutant.id if mutant else ""] = Built(program)
         elif mutant is None:
             return Batch(None, {}, (ran.stdout + ran.stderr)[-2000:])
     return Batch(made.pop(""), made)
@@ -110,10 +115,10 @@ def _flags(flags: Sequence[str]) -> list[str]:
 def _batch(mutants: Sequence[Mutant], program: Path) -> Batch:
     same = same_code([path.read_text("utf-8") for path in program.parent.glob("*.ptx")])
     built = {
-        mutant.id: Built(program, ("--mutant", str(number)), mutant.device_only and number in same)
+        mutant.id: Built(program, number, mutant.device_only and number in same)
         for number, mutant in enumerate(mutants, 1)
     }
-    return Batch(Built(program, ("--mutant", "0")), built)
+    return Batch(Built(program, 0), built)
 
 
 # --- the source ----------------------------------------------------------------------
@@ -126,7 +131,7 @@ _INCLUDE = re.compile(rb"^[ \t]*#[ \t]*include\b[^\n]*", re.MULTILINE)
 def source(body: bytes, mutants: Sequence[Mutant]) -> tuple[bytes, list[int]]:
     """Return the program's text and the line on which each namespace begins, 1-based."""
     includes = b"\n".join(dict.fromkeys(match[0] for match in _INCLUDE.finditer(body)))
-    parts = [b"#include <cstdlib>\n#include <cstring>\n" + _HALF + includes]
+    parts = [b"#include <cstdio>\n#include <cstdlib>\n#include <cstring>\n" + _HALF + includes]
     starts = []
     line = parts[0].count(b"\n") + 2
     for number, mutant in enumerate([None, *mutants]):
@@ -141,19 +146,33 @@ def source(body: bytes, mutants: Sequence[Mutant]) -> tuple[bytes, list[int]]:
 
 
 def _main(count: int) -> bytes:
-    cases = "\n".join(
-        f"        case {n}: return mutant_{n}_::main(argc - 2, argv);" for n in range(count)
-    )
+    cases = "\n".join(f"    case {n}: return mutant_{n}_::main(argc, argv);" for n in range(count))
     return f"""\
+static int run_mutant(int mutant, int argc, char** argv) {{
+    switch (mutant) {{
+{cases}
+    default: return 2;
+    }}
+}}
 int main(int argc, char** argv) {{
     for (int i = 1; i + 1 < argc; i++) {{
         if (std::strcmp(argv[i], "--mutant")) continue;
-        int mutant = std::atoi(argv[i + 1]);
+        char* list = argv[i + 1];
         for (int k = i; k + 2 <= argc; k++) argv[k] = argv[k + 2];
-        switch (mutant) {{
-{cases}
-        default: return 2;
+        if (!std::strchr(list, ',')) return run_mutant(std::atoi(list), argc - 2, argv);
+        for (char* next = list; next; next = std::strchr(next, ',')) {{
+            if (*next == ',' && !*++next) break;
+            int mutant = std::atoi(next);
+            std::printf("{{\\"mutant\\": %d}}\\n", mutant);
+            std::fflush(stdout);
+            int code = run_mutant(mutant, argc - 2, argv);
+            // What a broken context says of the next one would be no truth about that.
+            if (cudaDeviceSynchronize() != cudaSuccess) return 1;
+            cudaGetLastError();
+            std::printf("{{\\"ended\\": %d}}\\n", code);
+            std::fflush(stdout);
         }}
+        return 0;
     }}
     return 2;
 }}""".encode()

@@ -6,7 +6,7 @@ Owns: making a variant's source, running the detectors on it. Must not know rece
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,12 @@ def wrong(path: Path, version: str, seconds: float, *options: str) -> dict[str, 
         return {}
     kind = run.failure.kind
     return {"compare" if kind in program.COMPARED else kind: run.failure.message}
+
+
+def wrong_each(path: Path, version: str, numbers: Sequence[int], seconds: float) -> dict[int, str]:
+    """Run several mutants of one program; return what was wrong with each, empty for nothing."""
+    runs = program.run_each(path, version, numbers, seconds, "--check-only", *_SEED)
+    return {number: run.failure.kind if run.failure else "" for number, run in runs.items()}
 
 
 def sanitize(bug: BugSpec, tool: str, command: str, broken: Path, seconds: float) -> dict[str, str]:

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,19 @@ OVERFLOW = "int32"
 _SHORTEST, _PATIENCE = 10.0, 10.0
 """A mutant hangs when it takes this many seconds and this many times the original's."""
 
+_QUICKLY = ("--runs", "15")
+"""Enough for a factor of bugs.SLOWDOWN."""
+
+_CROWD = 4
+"""Cores for each process that compares: on a GPU that many share, each waits for the others."""
+
 _FEW = 1000.0
 """A counter that rises by less than this has not risen."""
+
+_SAME_TRAFFIC = frozenset(
+    {"accumulator", "compare", "int32", "launch-shape", "launch-shared", "sync-removed"}
+)
+"""Operators whose mutants move the same data in the same way: no counter tells them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +171,12 @@ def _test(
     setup.report(f"{kernel.name}: compiled {len(trials)} of {made} mutants in {took:.0f} s")
     slowest = max((seconds for _, seconds in settled), default=0.0)
     limit = min(setup.seconds, max(_SHORTEST, _PATIENCE * slowest))
+    caught = _detect(setup, kernel, [t for t in trials if not t.built.same_code], limit)
     for step in steps:
         own = [t for t in trials if t.mutant.version == step.name]
         broken = sum(len(p.mutants) for p in parts if p.step == step) - len(own)
-        caught = _detect(setup, kernel, [t for t in own if not t.built.same_code], limit)
-        yield step, _result(own, caught, broken)
+        left = [t for t in own if not t.built.same_code and t.mutant.id not in caught]
+        yield step, _result(own, caught | _measure(setup, kernel, left), broken)
 
 
 def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
@@ -186,16 +198,23 @@ def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
 
 
 def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> Caught:
-    """Run every detector on what the ones before it let through."""
+    """Run the detectors that may work side by side, each on what the one before let through."""
+    began = time.monotonic()
     caught = _compare(setup, trials, limit)
+    compared = time.monotonic()
+    caught |= _sanitize(setup, [t for t in trials if t.mutant.id not in caught])
+    setup.report(
+        f"{kernel.name}: compared {len(trials)} mutants in {compared - began:.0f} s, "
+        f"sanitized in {time.monotonic() - compared:.0f} s; {len(trials) - len(caught)} left"
+    )
+    return caught
 
-    def left() -> list[Trial]:
-        return [trial for trial in trials if trial.mutant.id not in caught]
 
-    caught |= _sanitize(setup, left())
-    caught |= _overflow(setup, kernel, left())
-    caught |= _time(setup, kernel, left())
-    caught |= _profile(setup, kernel, left())
+def _measure(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
+    """Run the detectors that need the GPU for themselves."""
+    caught = _overflow(setup, kernel, trials)
+    for detector in (_time, _profile):
+        caught |= detector(setup, kernel, [t for t in trials if t.mutant.id not in caught])
     return caught
 
 
@@ -205,17 +224,40 @@ def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> 
 def _compare(setup: Setup, trials: Sequence[Trial], limit: float) -> Caught:
     """Compare at boundary shapes; what the others could have caused must happen alone too."""
 
-    def compare(trial: Trial) -> str:
+    def alone(trial: Trial) -> str:
         built = trial.built
         found = bugs.wrong(built.program, trial.mutant.version, limit, *built.options)
         return _named(next(iter(found), ""))
 
-    kinds = setup.parallel(partial(compare, trial) for trial in trials)
-    caught = dict(zip((trial.mutant.id for trial in trials), kinds, strict=True))
+    together: dict[Path, list[Trial]] = {}
     for trial in trials:
-        if caught[trial.mutant.id] in ("timeout", "crash"):
-            caught[trial.mutant.id] = compare(trial)
+        together.setdefault(trial.built.program, []).append(trial)
+    few = replace(setup, jobs=max(1, setup.jobs // _CROWD))
+    groups = few.parallel(partial(_compare_each, group, limit) for group in together.values())
+    caught = {name: kind for group in groups for name, kind in group.items()}
+    for trial in trials:
+        if caught.get(trial.mutant.id, "crash") in ("timeout", "crash"):
+            caught[trial.mutant.id] = alone(trial)
     return {name: kind for name, kind in caught.items() if kind}
+
+
+def _compare_each(trials: Sequence[Trial], limit: float) -> Caught:
+    """Run the mutants of one program in one process, in another where one has broken it.
+
+    What is not in the result could not be run among others.
+    """
+    caught: Caught = {}
+    left = {trial.built.number: trial for trial in trials if trial.built.number}
+    while left:
+        first = next(iter(left.values()))
+        # A mutant takes a tenth of its limit, if it does what the original does.
+        seconds = limit * (1 + len(left) / _PATIENCE)
+        ran = bugs.wrong_each(first.built.program, first.mutant.version, list(left), seconds)
+        if not ran:
+            break
+        for number, kind in ran.items():
+            caught[left.pop(number).mutant.id] = _named(kind)
+    return caught
 
 
 def _named(kind: str) -> str:
@@ -263,7 +305,7 @@ def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
 
     def median(built: Built, version: str) -> float | None:
         arguments = (version, built.program, kernel.shape, setup.seconds)
-        timing = bugs.timed(*arguments, *built.options)
+        timing = bugs.timed(*arguments, *_QUICKLY, *built.options)
         return timing.median if timing else None
 
     whole: dict[Built, float | None] = {}
@@ -285,6 +327,7 @@ def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
 def _profile(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Count bank conflicts and sectors, where ncu is installed and may read counters."""
     ncu = profiler.find()
+    trials = [trial for trial in trials if trial.mutant.operator not in _SAME_TRAFFIC]
     if ncu is None or not trials:
         return {}
 

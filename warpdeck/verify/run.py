@@ -81,17 +81,24 @@ def _compile(
     tools = toolchain.find(archs, seconds, root)
     if isinstance(tools, Problem):
         return VerifyResult((), (), (tools,))
-    problems: list[Problem] = []
-    every = tools
-    for kernel in kernels:
-        tools = every.narrowed(kernel.arch)
-        with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
-            made, found = one.compile_all(root, tools, kernel, Path(folder), jobs)
-        problems += found
-        report(f"{kernel.name}: compiled {len(made)} programs for {', '.join(tools.archs)}")
-        if kernel.mutants and not found:
-            problems += _compile_mutants(root, kernel, tools, jobs, report)
-    return VerifyResult((), (), tuple(problems))
+    compiled = [
+        _compile_one(root, kernel, tools.narrowed(kernel.arch), jobs, report) for kernel in kernels
+    ]
+    return VerifyResult((), (), tuple(problem for found in compiled for problem in found))
+
+
+def _compile_one(
+    root: Path, kernel: Kernel, tools: Toolchain, jobs: int, report: Callable[[str], None]
+) -> list[Problem]:
+    """Compile a kernel for all targets; its broken variants too, unless a receipt proves them."""
+    proven = any(not mutation.is_missing(kernel, receipt) for receipt in _fresh(root, kernel))
+    whole = replace(kernel, bugs=()) if proven else kernel
+    with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
+        made, problems = one.compile_all(root, tools, whole, Path(folder), jobs)
+    report(f"{kernel.name}: compiled {len(made)} programs for {', '.join(tools.archs)}")
+    if kernel.mutants and not problems and not proven:
+        problems += _compile_mutants(root, kernel, tools, jobs, report)
+    return problems
 
 
 def _compile_mutants(
@@ -195,6 +202,8 @@ def _one(setup: one.Setup, kernel: Kernel, refresh: bool) -> Done:
         message = f"verifying broke off: {error}"
         at = Location(f"kernels/{kernel.name}/kernel.yml")
         found = [Problem(at, "broke-off", message, "Mend the cause, then verify again.")]
+    for problem in found:  # all are told again at the end, which may be far
+        setup.report(f"{kernel.name}: {problem.message}")
     for path in written:
         setup.report(f"{kernel.name}: wrote {path.relative_to(setup.root).as_posix()}")
     return written, found or list(_unargued(setup.root, kernel))

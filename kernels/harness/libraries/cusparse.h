@@ -104,7 +104,8 @@ std::vector<Version<float>> cusparse_spmv(Sizes sizes) {
     Version<float> version;
     version.name = "cuSPARSE";
     version.before = [sizes](const Run<float>& r) {
-        if (product.run.in == r.in && product.run.out == r.out) return;
+        if (product.run.shape == r.shape && product.run.in == r.in && product.run.out == r.out)
+            return;
         auto size = sizes(r.shape);
         Cusparse::get().prepare(product, r, size.rows, size.columns, size.entries);
     };
