@@ -8,10 +8,9 @@ One addition for 4 bytes: the bound is reading A. Each version removes one cost:
 warp      a warp a column, as for rows: its lanes read 32 rows, 32 sectors for 32 floats
 thread    a thread a column: neighbours read neighbours; but N threads fill no GPU
 split     the rows in pieces, over gridDim.y: as many threads as wanted; then the pieces' sums
-vector    4 columns a thread, 8 loads in flight; where N is no multiple of 4, a sum for each of
+vector    4 columns a thread, 4 loads in flight; where N is no multiple of 4, a sum for each of
           the four phases that rows can have modulo 16 bytes
-narrow    few columns: a block holds h rows at once, and adds its h·N sums up to N; the last
-          block adds up what the blocks have summed
+narrow    few columns: a block holds h rows at once, and adds its h·N sums up to N
 */
 #include <algorithm>
 #include <cmath>
@@ -21,10 +20,10 @@ narrow    few columns: a block holds h rows at once, and adds its h·N sums up t
 #include "../harness/read_limit.h"
 
 constexpr int BLOCK = 256, WARPS = BLOCK / 32;
-// Of `vector`: threads across and down; rows in flight a thread; blocks an SM; rows a block at
-// least. Of `narrow`: threads; loads in flight a thread; blocks an SM.
-constexpr int X = 64, Y = 4, DEEP = 8, BLOCKS = 3, LEAST = 64;
-constexpr int WIDE = 1024, LOADS = 4, RESIDENT = 2;
+#ifndef VARIANT
+#define VARIANT 64, Y = 4, DEEP = 8, BLOCKS = 3, LEAST = 64, WIDE = 1024, LOADS = 4, RESIDENT = 2
+#endif
+constexpr int X = VARIANT;
 
 // ----------------------------------------------------------------------------
 // References, from the definition
@@ -304,14 +303,16 @@ void narrow(const float* A, float* out, int M, int N,
 // ----------------------------------------------------------------------------
 // What to check, against what, at which sizes
 
-float* workspace = nullptr;  // kept: to free it would unmap pages and slow the next kernel
-constexpr int SUMS = 1 << 20;
+float* workspace = nullptr;
+constexpr int SUMS = 1 << 24;
 
 // NaN, so that a sum that was never written, or is read too early, shows.
-void poison(const Run&) {
-    if (!workspace) CUDA_CHECK(cudaMalloc(&workspace, SUMS * sizeof(float)));
+void allocate(const Run&) {
+    CUDA_CHECK(cudaMalloc(&workspace, SUMS * sizeof(float)));
     CUDA_CHECK(cudaMemset(workspace, 0xFF, SUMS * sizeof(float)));
 }
+
+void release(const Run&) { CUDA_CHECK(cudaFree(workspace)); }
 
 using Launcher = void(const float*, float*, int, int, float*);
 
@@ -321,7 +322,8 @@ harness::Version<float> version(const std::string& name, Launcher* launch) {
     v.launch = [launch](const Run& r) {
         launch(r.in[0], r.out, r.shape[0], r.shape[1], workspace);
     };
-    v.before = poison;
+    v.before = allocate;
+    v.after = release;
     return v;
 }
 
