@@ -37,6 +37,7 @@ _WORDS_PER_CJK = 0.6
 
 def lint(source: Source, reserved_names: Iterable[str] = ()) -> list[Problem]:
     """Return every problem of `source`; `reserved_names` are words that no topic may be named."""
+    source = replace(source, notes=(*source.notes, *source.drafts), drafts=())
     judge = _judge(replace(source, notes=(), incomplete=frozenset()))
     problems = [problem for note in source.notes for problem in judge(note)]
     problems += _duplicate_ids(source)
@@ -361,6 +362,7 @@ def _differences(note: Note, other: Note) -> Iterator[Problem]:
         ("level", note.level, other.level),
         ("cloze numbers", note.ordinals, other.ordinals),
         (".retired", note.retired, other.retired),
+        (".draft", note.draft, other.draft),
         ("questions", _asked(note), _asked(other)),
     )
     for what, one, two in pairs:

@@ -243,6 +243,8 @@ class Note:
     """Line in the file of the first line of `back`."""
     tag_places: tuple[Location, ...] = ()
     """Where each of `tags` stands, in their order."""
+    draft: bool = False
+    """Whether it waits for something, such as a receipt, and is in no deck yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +328,8 @@ class Kernel:
     outputs: tuple[OutputSpec, ...]
     limit_labels: tuple[tuple[str, str], ...] = ()
     """(language, a few words) pairs for a limit that is no step."""
+    draft: bool = False
+    """Whether it waits to be verified: without a receipt it is no problem, and on no card."""
     arch: str = ""
     """The oldest target that the code compiles for; the only one where it ends in a letter."""
     mutants: bool = False

@@ -28,7 +28,7 @@ from warpdeck.snippets import did_you_mean
 
 KIND_CLASSES = {kind.value: kind for kind in Kind if kind is not Kind.QUESTION}
 LEVEL_CLASSES = {"level-1": 1, "level-2": 2, "level-3": 3}
-_CLASSES = (*KIND_CLASSES, *LEVEL_CLASSES, "retired")
+_CLASSES = (*KIND_CLASSES, *LEVEL_CLASSES, "retired", "draft")
 FENCE_LANGUAGE = "wdfence"
 """The language under which a lifted fence goes through Markdown; its text is its number."""
 
@@ -324,6 +324,7 @@ class _Attributes:
     levels: list[int] = field(default_factory=list)
     tags: list[tuple[str, Location]] = field(default_factory=list)
     retired: bool = False
+    draft: bool = False
 
 
 def _note(file: _File, section: _Section) -> Note | None:
@@ -361,6 +362,7 @@ def _note(file: _File, section: _Section) -> Note | None:
         front_line=section.line + 1,
         back_line=back_line,
         tag_places=tuple(place for _, place in tags),
+        draft=attributes.draft,
     )
     file.problems += marks.problems
     return note
@@ -409,7 +411,7 @@ def _attributes(file: _File, line: int, column: int, text: str) -> _Attributes:
         else:
             name = match["key"] or match["bad"]
             hint = did_you_mean(name, ["tags", *_CLASSES]) or (
-                'Known: #id, a kind such as .code, .level-1, .retired, tags="…".'
+                'Known: #id, a kind such as .code, .level-1, .retired, .draft, tags="…".'
             )
             file.problem(*where, "attribute", f"unknown attribute '{name}'", hint)
     return found
@@ -427,6 +429,8 @@ def _add_id(file: _File, where: tuple[int, int], name: str, found: _Attributes) 
 def _add_class(file: _File, where: tuple[int, int], name: str, found: _Attributes) -> None:
     if name == "retired":
         found.retired = True
+    elif name == "draft":
+        found.draft = True
     elif name in KIND_CLASSES:
         if found.kinds:
             file.problem(*where, "two-kinds", f"a second kind, '.{name}'", "A note has one kind.")

@@ -180,6 +180,7 @@ class Resolver:
             known = (*self._kernels, *self._host.names())
             hint = did_you_mean(name, known) or "Kernels are the folders of kernels/."
             raise SnippetError("unknown-kernel", f"there is no kernel '{name}'", hint)
+        self._refuse_draft(self._kernels[name])
         return self._kernels[name]
 
     def ladder(self, kernel: Kernel, last: StepSpec) -> tuple[tuple[StepSpec, Case], ...]:
@@ -237,6 +238,8 @@ class Resolver:
             # Python's own style leaves empty lines between a function and the anchor's end.
             return Code(snippet.code.strip("\n"), "include" if host else UNVERIFIED, host)
         kernel = self._kernels.get(folder)
+        if kernel:
+            self._refuse_draft(kernel)
         if kernel is None or not _is_covered(kernel, file):
             self._refuse_unverified(snippet.path, kernel)
             return Code(snippet.code, UNVERIFIED, None)
@@ -252,6 +255,15 @@ class Resolver:
         match = _NAMED.fullmatch(argument)
         named = match is not None and match["kernel"] in self._host.names()
         return (match["kernel"], match["name"]) if match and named else None
+
+    def _refuse_draft(self, kernel: Kernel) -> None:
+        if self._strict and kernel.draft and kernel.name not in self._receipts:
+            raise SnippetError(
+                "draft-kernel",
+                f"kernel '{kernel.name}' is a draft: nothing has verified its code yet",
+                f"Run `uv run build.py verify {kernel.name}` on a machine with a GPU, or make this "
+                "note a .draft too.",
+            )
 
     def _refuse_unverified(self, path: str, kernel: Kernel | None) -> None:
         folder = path.split("/")[0]

@@ -51,6 +51,8 @@ class Source:
     questions: tuple[Question, ...] = ()
     """In the order of questions.yml; empty where there is none."""
     glossary: tuple[Term, ...] = ()
+    drafts: tuple[Note, ...] = ()
+    """Notes that are in no deck yet; their ids are taken."""
 
 
 def parse_source(root: Path, parse: ParseFile = parse_file) -> tuple[Source | None, list[Problem]]:
@@ -99,10 +101,11 @@ def parse_source(root: Path, parse: ParseFile = parse_file) -> tuple[Source | No
         project,
         tuple(topics),
         references,
-        tuple(notes),
+        tuple(note for note in notes if not note.draft),
         frozenset(incomplete),
         questions,
         glossary,
+        tuple(note for note in notes if note.draft),
     ), problems
 
 

@@ -88,6 +88,8 @@ def _lines(made: report.Report) -> Iterator[str]:
             yield f"open: {', '.join(still_open)}"
     if made.terms:
         yield f"glossary: {counted(made.terms, 'term')}"
+    if made.drafts:
+        yield f"drafts: {', '.join(made.drafts)}"
     for name, items in (("untranslated", made.untranslated), ("uncited", made.uncited)):
         if items:
             yield f"{name}: {', '.join(items)}"
