@@ -89,6 +89,18 @@ def test_what_is_written_is_read_back(project: Path) -> None:
     assert receipt.versions[1].cases[0].ratio_to_limit == 0.8
 
 
+@pytest.mark.parametrize(
+    ("limit", "shown"), [("FP32 peak", 1.5), ("memory peak", None), ("both copies", None)]
+)
+def test_flops_are_shown_where_arithmetic_is_the_limit(
+    project: Path, limit: str, shown: float | None
+) -> None:
+    data = document(project)
+    data["versions"][1]["cases"][0] |= {"tflop_per_s": 1.5, "limit": {"name": limit}}
+    receipt = receipts.parse(data)
+    assert receipt.versions[1].cases[0].tflop_per_s == shown
+
+
 def test_a_comparison_that_kernel_yml_hides_is_not_read(project: Path) -> None:
     data = document(project)
     data["versions"][1]["cases"][0]["baseline"] = {"name": "cuLib", "ratio": 2.0}

@@ -373,6 +373,7 @@ class Case:
     gb_per_s: float | None = None
     ratio_to_limit: float | None = None
     tflop_per_s: float | None = None
+    """None where memory or a link bounds the time: its rate is then in bytes."""
     baseline: Baseline | None = None
 
 

@@ -279,6 +279,12 @@ def _resources(data: Mapping[str, Any]) -> Iterator[Resources]:
         )
 
 
+def _is_bound_by_arithmetic(case: Mapping[str, Any]) -> bool:
+    """Return whether the limit is a unit's peak (kernels/harness/roofline.h), not the memory's."""
+    name = case.get("limit", {}).get("name", "")
+    return name.endswith(" peak") and name != "memory peak"
+
+
 def _case(case: Mapping[str, Any]) -> Case:
     time, baseline = case.get("time_us"), case.get("baseline")
     return Case(
@@ -289,6 +295,6 @@ def _case(case: Mapping[str, Any]) -> Case:
         time_us=Timing(time["median"], time["min"], time["max"], time["runs"]) if time else None,
         gb_per_s=case.get("gb_per_s"),
         ratio_to_limit=case.get("ratio_to_limit"),
-        tflop_per_s=case.get("tflop_per_s"),
+        tflop_per_s=case.get("tflop_per_s") if _is_bound_by_arithmetic(case) else None,
         baseline=Baseline(baseline["name"], baseline["ratio"]) if baseline else None,
     )
