@@ -281,7 +281,7 @@ def _resources(data: Mapping[str, Any]) -> Iterator[Resources]:
 
 def _is_bound_by_arithmetic(case: Mapping[str, Any]) -> bool:
     """Return whether the limit is a unit's peak (kernels/harness/roofline.h), not the memory's."""
-    name = case.get("limit", {}).get("name", "")
+    name = str(case.get("limit", {}).get("name", ""))
     return name.endswith(" peak") and name != "memory peak"
 
 
