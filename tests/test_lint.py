@@ -56,6 +56,21 @@ def test_duplicate_id_in_one_file_and_across_topics(project: Path) -> None:
     ]
 
 
+def test_a_draft_is_in_no_deck_but_keeps_its_id_and_is_looked_at(project: Path) -> None:
+    draft = "## Later? {#later .draft}\n\nA. [@nowhere#1]\n\n"
+    both = note("One?", "a") + draft
+    found = said(project, zh=both, en=both)
+    assert [line.partition(". ")[0] for line in found] == [
+        "source/basics/zh.md:7:4: unknown reference 'nowhere'",
+        "source/basics/en.md:7:4: unknown reference 'nowhere'",
+    ]
+    source, _ = parse_source(project)
+    assert source and {n.id for n in source.notes} == {"a"}
+    assert [n.id for n in source.drafts] == ["later", "later"]
+    (message,) = said(project, zh=both, en=note("One?", "a") + note("Later?", "later"))[1:]
+    assert "has .draft" in message
+
+
 def test_note_in_one_language_only(project: Path) -> None:
     assert said(
         project, zh=note("一?", "a") + note("二?", "b"), en=note("One?", "a") + note("C?", "c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -239,3 +240,11 @@ def test_kernels_are_read_once(bench: Bench, fresh: Resolver) -> None:
     before = fresh.snippet("demo.cu:all")
     Path(bench.root / "kernels/demo/demo.cu").write_text("")
     assert fresh.snippet("demo.cu:all") == before
+
+
+@pytest.mark.parametrize("text", ["include demo.cu:index", "bug demo:off-by-one"])
+def test_a_draft_kernel_is_shown_by_no_note_until_it_is_verified(bench: Bench, text: str) -> None:
+    draft = {"demo": replace(KERNEL, draft=True)}
+    with pytest.raises(SnippetError, match=r"'demo' is a draft: .* Run `uv run build.py verify"):
+        Resolver(bench.root, draft, {}, strict=True).code(directive(text))
+    assert Resolver(bench.root, draft, {"demo": RECEIPT}, strict=True).code(directive(text)).text

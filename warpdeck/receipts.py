@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,20 @@ def document(root: Path, kernel: Kernel, gpu: str) -> dict[str, Any]:
 
 def _read(path: Path, shown: str, kernel: Kernel) -> tuple[Receipt | None, list[Problem]]:
     document, problems = jsonfile.load(path, shown, _SCHEMA, partial(_broken, kernel))
-    return (parse(document) if document else None), problems
+    if not document:
+        return None, problems
+    receipt = parse(document)
+    return (receipt if kernel.baseline else _without_baselines(receipt)), problems
+
+
+def _without_baselines(receipt: Receipt) -> Receipt:
+    return replace(
+        receipt,
+        versions=tuple(
+            replace(version, cases=tuple(replace(case, baseline=None) for case in version.cases))
+            for version in receipt.versions
+        ),
+    )
 
 
 def _broken(kernel: Kernel, at: Location, message: str) -> Problem:

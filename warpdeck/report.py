@@ -118,8 +118,10 @@ class Report:
     kernels: tuple[KernelCount, ...]
     programs: tuple[ProgramCount, ...]
     untranslated: tuple[str, ...]
-    drafts: tuple[str, ...]
-    """Notes and kernels that wait for something and are in no deck: `id (language)`, a name."""
+    draft_kernels: tuple[str, ...]
+    """Kernels that nothing has verified yet."""
+    draft_notes: tuple[str, ...]
+    """Ids of notes that wait for something and are in no deck."""
     uncited: tuple[str, ...]
     """References that no note cites."""
     coverage: tuple[Answered, ...]
@@ -157,10 +159,8 @@ def make(
             for program in operation.programs
         ),
         untranslated=_untranslated(source),
-        drafts=(
-            *(kernel.name for kernel in kernels if kernel.draft),
-            *(f"{note.id} ({note.language})" for note in source.drafts),
-        ),
+        draft_kernels=tuple(kernel.name for kernel in kernels if kernel.draft),
+        draft_notes=tuple(dict.fromkeys(note.id for note in source.drafts)),
         uncited=tuple(r.key for r in source.references if r.key not in cited),
         coverage=coverage(source.questions, source.notes),
         terms=len(source.glossary),
@@ -174,7 +174,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "kernels": [_kernel_data(kernel) for kernel in report.kernels],
         "programs": [_program_data(program) for program in report.programs],
         "untranslated": list(report.untranslated),
-        "drafts": list(report.drafts),
+        "drafts": {"kernels": list(report.draft_kernels), "notes": list(report.draft_notes)},
         "uncited": list(report.uncited),
     }
     if report.coverage:

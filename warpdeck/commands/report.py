@@ -88,8 +88,9 @@ def _lines(made: report.Report) -> Iterator[str]:
             yield f"open: {', '.join(still_open)}"
     if made.terms:
         yield f"glossary: {counted(made.terms, 'term')}"
-    if made.drafts:
-        yield f"drafts: {', '.join(made.drafts)}"
+    if made.draft_kernels or made.draft_notes:
+        waiting = (*made.draft_kernels, counted(len(made.draft_notes), "note"))
+        yield f"drafts, in no deck: {', '.join(waiting)}; `--json` names them"
     for name, items in (("untranslated", made.untranslated), ("uncited", made.uncited)):
         if items:
             yield f"{name}: {', '.join(items)}"

@@ -186,7 +186,7 @@ def _ladders(found: Workspace, language: str) -> Iterable[_Ladder]:
     receipts: dict[str, Receipt] = {receipt.kernel: receipt for receipt in found.receipts}
     for kernel in found.kernels:
         receipt = receipts.get(kernel.name)
-        if receipt is None:
+        if receipt is None or not kernel.steps:
             continue
         proof = Proof(kernel, receipt, step=kernel.steps[-1])
         chart = ladder_chart(proof, found.resolver, language)
