@@ -13,8 +13,8 @@ tile         32×32 tiles of A and B in shared memory: 32 times fewer loads from
              still two loads from shared memory an FMA
 column       8 elements of a column a thread: an element of B, once read, serves 8 FMAs
 registers    8×8 elements a thread in a 128×128 tile: 16 values read serve 64 FMAs
-vectors      float4 from global and shared memory: a quarter of the load instructions;
-             A is stored transposed, so that 4 rows are 4 neighbours
+vectors      float4 from global memory: a quarter of the load instructions, addresses and
+             checks; A is stored transposed, so that 4 rows are 4 neighbours
 banks        a thread's 8 columns are two groups of 4, and A's tile is padded: no conflicts
 buffers      the next tile travels to registers while this one is multiplied, and into a
              second buffer: global latency is hidden, one barrier a tile is enough
