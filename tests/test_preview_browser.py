@@ -198,13 +198,14 @@ def test_arrows_move_within_what_was_found(visit: Visit, site: Path) -> None:
     visit.page.select_option("#kind", "output")
     visit.page.select_option("#topic", "kernels")
     titles = visit.titles()
-    assert len(titles) == 2
+    assert len(titles) > 2
     visit.page.locator("#found").click()
-    for title in (titles[0], titles[1], titles[1]):  # the last is the last
+    visit.page.locator("body").press("ArrowLeft")  # the first is the first
+    for title in titles[:3]:
         expect(visit.page.frame_locator("#card").locator(".wd-question")).to_have_text(title)
         visit.page.locator("body").press("ArrowRight")
     visit.page.locator("body").press("ArrowLeft")
-    expect(visit.page.frame_locator("#card").locator(".wd-question")).to_have_text(titles[0])
+    expect(visit.page.frame_locator("#card").locator(".wd-question")).to_have_text(titles[2])
 
 
 def test_language_keeps_the_card_and_the_choice(visit: Visit, site: Path) -> None:
