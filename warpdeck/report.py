@@ -5,6 +5,7 @@ Owns: what is counted. Must not know rules or printing.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -72,7 +73,7 @@ class KernelCount:
     bugs: int
     outputs: int
     receipt: str
-    """`fresh`, or `missing or stale`."""
+    """`fresh`, `draft`, or `missing or stale`."""
     gpu: str
     best: str
     """Name of the fastest step but the limit itself, at the shape that cards show."""
@@ -278,7 +279,7 @@ def _kernel(kernel: Kernel, receipt: Receipt | None) -> KernelCount:
         steps=len(kernel.steps),
         bugs=len(kernel.bugs),
         outputs=len(kernel.outputs),
-        receipt="fresh" if receipt else "missing or stale",
+        receipt="fresh" if receipt else "draft" if kernel.draft else "missing or stale",
         gpu=receipt.gpu if receipt else "",
         best=best,
         ratio_to_limit=case.ratio_to_limit or 0.0 if case else 0.0,
@@ -331,7 +332,12 @@ def _best(kernel: Kernel, versions: Sequence[Version]) -> tuple[str, Case | None
         for version in versions
         if version.name != kernel.limit and (case := shown_case(version, kernel.shape))
     ]
-    return max(measured, key=lambda step: step[1].ratio_to_limit or 0.0, default=("", None))
+    # By time: a version that computes less is held against another roof.
+    return min(
+        measured,
+        key=lambda step: step[1].time_us.median if step[1].time_us else math.inf,
+        default=("", None),
+    )
 
 
 def _worst(versions: Iterable[Version]) -> Case | None:
