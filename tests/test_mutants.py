@@ -15,7 +15,7 @@ from test_verify import TOOLS, only
 
 from warpdeck import mutation, receipts
 from warpdeck.kernels import load_kernels
-from warpdeck.verify import batch, bugs, mutants, profiler
+from warpdeck.verify import batch, bugs, profiler
 from warpdeck.verify.run import VerifyResult, run
 
 SAMPLE = Path(__file__).resolve().parent / "samples" / "mutants"
@@ -26,7 +26,6 @@ COPY = Path("kernels") / "copy"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tools = only((*TOOLS, "ncu"), tmp_path / "tools")
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(mutants, "_SHORTEST", 2.0)
     return Path(shutil.copytree(SAMPLE, tmp_path / "project"))
 
 
@@ -61,7 +60,6 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         tools = only((*TOOLS, "ncu"), folder / "tools")
         patch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-        patch.setattr(mutants, "_SHORTEST", 2.0)
         project = Path(shutil.copytree(SAMPLE, folder / "project"))
         result, _ = verify(project)
         assert told(result) == ""
@@ -269,14 +267,15 @@ def test_a_file_that_cannot_be_copied_is_compiled_mutant_by_mutant(
     assert (tile["made"], tile["by"]["compare"], tile["equivalent"]) == (20, 10, 0)
 
 
-def test_what_happens_only_among_others_is_no_kill(
+def test_a_hang_only_among_others_is_no_kill(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = bugs.wrong_each
 
     def crowded(path: Path, version: str, numbers: Sequence[int], seconds: float) -> dict[int, str]:
         found = whole(path, version, numbers, seconds)
-        return {number: kind or "memory" for number, kind in found.items()}
+        alone = len(numbers) == 1
+        return {number: kind if alone else kind or "time-limit" for number, kind in found.items()}
 
     monkeypatch.setattr(bugs, "wrong_each", crowded)
     result, _ = verify(project)
@@ -296,8 +295,8 @@ def test_without_a_parser_the_rest_is_verified(
 
 
 def test_without_ncu_nothing_is_counted(tmp_path: Path) -> None:
-    assert profiler.read("==ERROR== ERR_NVGPUCTRPERM: no permission\n") is None
-    assert profiler.read("") is None
+    assert profiler.read("==ERROR== ERR_NVGPUCTRPERM: no permission\n") == {}
+    assert profiler.read("") == {}
 
 
 def test_counts_are_summed_without_the_harness() -> None:
@@ -305,12 +304,15 @@ def test_counts_are_summed_without_the_harness() -> None:
     rows = [
         f'"{n}","{kernel}","{metric}","","1,024"'
         for n, kernel in enumerate(
-            ["void mutant_1_::k(int)", "void mutant_1_::k(int)", "harness::x"]
+            ["void mutant_1_::k(int)", "void mutant_1_::k(int)", "harness::x", "mutant_0_::k"]
         )
         for metric in profiler.COUNTERS
     ]
     text = "\n".join(["==PROF== Profiling", head, *rows])
-    assert profiler.read(text) == {"bank-conflicts": 2048.0, "sectors": 2048.0}
+    assert profiler.read(text) == {
+        0: {"bank-conflicts": 1024.0, "sectors": 1024.0},
+        1: {"bank-conflicts": 2048.0, "sectors": 2048.0},
+    }
 
 
 def test_compile_only_compiles_the_mutants_too(

@@ -2,10 +2,9 @@
 
 Owns: the order of the detectors. Must not know the operators, or how mutants are compiled.
 
-Cheap detectors come first, and a mutant that one has caught is left alone. Each runs in a
-process of its own with a time limit, so that one that hangs or breaks its context hurts
-nobody. Every program holds the original as its number 0: where that is not right, nothing
-that the program says of a mutant counts.
+Cheap detectors come first, and a mutant that one has caught is left alone. Those of one program
+run in one process as long as none hangs or breaks its context. Every program holds the original
+as its number 0: where that is not right, nothing that the program says of a mutant counts.
 """
 
 from __future__ import annotations
@@ -24,23 +23,24 @@ from typing import Any
 from warpdeck import mutation, receipts
 from warpdeck.model import Kernel, Location, Problem, StepSpec, WarpdeckError
 from warpdeck.receipts import SANITIZERS
-from warpdeck.verify import batch, bugs, mutate, profiler, program, sanitizer, syntax
+from warpdeck.verify import batch, bugs, mutate, process, profiler, program, sanitizer, syntax
 from warpdeck.verify.batch import Batch, Built
 from warpdeck.verify.kernel import Setup
 from warpdeck.verify.mutate import Mutant
+from warpdeck.verify.profiler import Counts
 from warpdeck.verify.toolchain import Toolchain
 
 OVERFLOW = "int32"
 """The operator whose mutants only a shape of more than 2^31 elements shows."""
 
-_SHORTEST, _PATIENCE = 10.0, 10.0
-"""A mutant hangs when it takes this many seconds and this many times the original's."""
+_LONGEST = 30.0
+"""Seconds for a mutant that is alone in its program, and so never waits for others."""
 
 _QUICKLY = ("--runs", "15")
 """Enough for a factor of bugs.SLOWDOWN."""
 
-_CROWD = 4
-"""Cores for each process that compares: on a GPU that many share, each waits for the others."""
+_COMPARING = 4
+"""Processes that compare at once: on a GPU that many share, each waits for the others."""
 
 _FEW = 1000.0
 """A counter that rises by less than this has not risen."""
@@ -162,16 +162,14 @@ def _test(
     settled = setup.parallel(partial(_settle, setup, kernel, part) for part in parts)
     trials = [
         Trial(mutant, done.built[mutant.id], done.control)
-        for part, (done, _) in zip(parts, settled, strict=True)
+        for part, done in zip(parts, settled, strict=True)
         for mutant in part.mutants
         if done.control and mutant.id in done.built
     ]
     made = sum(len(part.mutants) for part in parts)
     took = time.monotonic() - began
     setup.report(f"{kernel.name}: compiled {len(trials)} of {made} mutants in {took:.0f} s")
-    slowest = max((seconds for _, seconds in settled), default=0.0)
-    limit = min(setup.seconds, max(_SHORTEST, _PATIENCE * slowest))
-    caught = _detect(setup, kernel, [t for t in trials if not t.built.same_code], limit)
+    caught = _detect(setup, kernel, [t for t in trials if not t.built.same_code])
     for step in steps:
         own = [t for t in trials if t.mutant.version == step.name]
         broken = sum(len(p.mutants) for p in parts if p.step == step) - len(own)
@@ -179,17 +177,16 @@ def _test(
         yield step, _result(own, caught | _measure(setup, kernel, left), broken)
 
 
-def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
-    """Compile a part so that its original is right; return it and the original's seconds."""
+def _settle(setup: Setup, kernel: Kernel, part: Part) -> Batch:
+    """Compile a part so that its original is right."""
     done = _compile(setup.toolchain, kernel, part)
     for _ in range(2):
         assert done.control
-        began = time.monotonic()
         wrong = bugs.wrong(
             done.control.program, part.step.name, setup.seconds, *done.control.options
         )
         if not wrong:
-            return done, time.monotonic() - began
+            return done
         if not done.control.options:  # it was alone already
             break
         done = _compile_alone(setup.toolchain, kernel, part)
@@ -197,10 +194,10 @@ def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
     raise WarpdeckError(_problem(kernel, "control", message, "Mend the code."))
 
 
-def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> Caught:
+def _detect(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
     """Run the detectors that may work side by side, each on what the one before let through."""
     began = time.monotonic()
-    caught = _compare(setup, trials, limit)
+    caught = _compare(setup, trials)
     compared = time.monotonic()
     caught |= _sanitize(setup, [t for t in trials if t.mutant.id not in caught])
     setup.report(
@@ -212,52 +209,52 @@ def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> 
 
 def _measure(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
     """Run the detectors that need the GPU for themselves."""
-    caught = _overflow(setup, kernel, trials)
-    for detector in (_time, _profile):
+    began = time.monotonic()
+    caught: Caught = {}
+    for detector in (_overflow, _time, _profile):
         caught |= detector(setup, kernel, [t for t in trials if t.mutant.id not in caught])
+    if trials:
+        took = time.monotonic() - began
+        setup.report(f"{kernel.name}/{trials[0].mutant.version}: measured in {took:.0f} s")
     return caught
+
+
+def _groups(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Return `trials` by program."""
+    groups: dict[Path, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(trial.built.program, []).append(trial)
+    return list(groups.values())
+
+
+def _numbered(group: Sequence[Trial]) -> dict[int, Trial]:
+    """Return the mutants of one program by number; none where one is alone in it."""
+    return {trial.built.number: trial for trial in group if trial.built.number}
 
 
 # --- detectors -----------------------------------------------------------------------------
 
 
-def _compare(setup: Setup, trials: Sequence[Trial], limit: float) -> Caught:
-    """Compare at boundary shapes; what the others could have caused must happen alone too."""
-
-    def alone(trial: Trial) -> str:
-        built = trial.built
-        found = bugs.wrong(built.program, trial.mutant.version, limit, *built.options)
-        return _named(next(iter(found), ""))
-
-    together: dict[Path, list[Trial]] = {}
-    for trial in trials:
-        together.setdefault(trial.built.program, []).append(trial)
-    few = replace(setup, jobs=max(1, setup.jobs // _CROWD))
-    groups = few.parallel(partial(_compare_each, group, limit) for group in together.values())
+def _compare(setup: Setup, trials: Sequence[Trial]) -> Caught:
+    """Compare at boundary shapes; what takes too long must do so with the GPU for itself."""
+    few = replace(setup, jobs=min(setup.jobs, _COMPARING))
+    groups = few.parallel(partial(_wrong, setup, group) for group in _groups(trials))
     caught = {name: kind for group in groups for name, kind in group.items()}
     for trial in trials:
-        if caught.get(trial.mutant.id, "crash") in ("timeout", "crash"):
-            caught[trial.mutant.id] = alone(trial)
+        if caught.get(trial.mutant.id) == "timeout":
+            caught |= _wrong(setup, [trial])
     return {name: kind for name, kind in caught.items() if kind}
 
 
-def _compare_each(trials: Sequence[Trial], limit: float) -> Caught:
-    """Run the mutants of one program in one process, in another where one has broken it.
-
-    What is not in the result could not be run among others.
-    """
-    caught: Caught = {}
-    left = {trial.built.number: trial for trial in trials if trial.built.number}
-    while left:
-        first = next(iter(left.values()))
-        # A mutant takes a tenth of its limit, if it does what the original does.
-        seconds = limit * (1 + len(left) / _PATIENCE)
-        ran = bugs.wrong_each(first.built.program, first.mutant.version, list(left), seconds)
-        if not ran:
-            break
-        for number, kind in ran.items():
-            caught[left.pop(number).mutant.id] = _named(kind)
-    return caught
+def _wrong(setup: Setup, group: Sequence[Trial]) -> Caught:
+    """Compare mutants of one program; those that nothing caught are in the result, too."""
+    version, path = group[0].mutant.version, group[0].built.program
+    numbered = _numbered(group)
+    if not numbered:
+        found = bugs.wrong(path, version, min(setup.seconds, _LONGEST))
+        return {group[0].mutant.id: _named(next(iter(found), ""))}
+    kinds = bugs.wrong_each(path, version, list(numbered), setup.seconds)
+    return {t.mutant.id: _named(kinds[n]) for n, t in numbered.items() if n in kinds}
 
 
 def _named(kind: str) -> str:
@@ -267,17 +264,35 @@ def _named(kind: str) -> str:
 
 
 def _sanitize(setup: Setup, trials: Sequence[Trial]) -> Caught:
-    def one(trial: Trial) -> str:
-        for tool in SANITIZERS:
-            built = trial.built
-            arguments = (tool, built.program, trial.mutant.version, setup.seconds)
-            if sanitizer.complaint(sanitizer.run(setup.sanitizer, *arguments, *built.options)):
-                return tool
-        return ""
+    """Run each tool on all mutants of a program, and on each where it complains."""
 
-    tools = setup.parallel(partial(one, trial) for trial in trials)
-    pairs = zip((trial.mutant.id for trial in trials), tools, strict=True)
-    return {name: tool for name, tool in pairs if tool}
+    def run(tool: str, group: Sequence[Trial], *options: str) -> process.Ran:
+        built = group[0].built
+        version = group[0].mutant.version
+        return sanitizer.run(setup.sanitizer, tool, built.program, version, setup.seconds, *options)
+
+    def clean(group: Sequence[Trial], tool: str) -> bool:
+        listed = ",".join(map(str, [*_numbered(group), ""]))
+        ran = run(tool, group, "--mutant", listed)
+        return len(group) > 1 and sanitizer.verdict(ran, setup.seconds) == sanitizer.PASS
+
+    def complains(trial: Trial, tool: str) -> bool:
+        return bool(sanitizer.complaint(run(tool, [trial], *trial.built.options)))
+
+    pairs = [(group, tool) for group in _groups(trials) for tool in SANITIZERS]
+    passed = setup.parallel(partial(clean, *pair) for pair in pairs)
+    doubtful = [
+        (trial, tool)
+        for (group, tool), fine in zip(pairs, passed, strict=True)
+        for trial in group
+        if not fine
+    ]
+    found = setup.parallel(partial(complains, *pair) for pair in doubtful)
+    caught: Caught = {}
+    for (trial, tool), bad in zip(doubtful, found, strict=True):
+        if bad:
+            caught.setdefault(trial.mutant.id, tool)
+    return caught
 
 
 def _overflow(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
@@ -302,53 +317,74 @@ def _overflow(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
 
 def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Time what is left, alone, against the original in the same program."""
-
-    def median(built: Built, version: str) -> float | None:
-        arguments = (version, built.program, kernel.shape, setup.seconds)
-        timing = bugs.timed(*arguments, *_QUICKLY, *built.options)
-        return timing.median if timing else None
-
-    whole: dict[Built, float | None] = {}
-    caught = {}
-    for trial in trials:
-        version = trial.mutant.version
-        if trial.control not in whole:
-            whole[trial.control] = median(trial.control, version)
-        before, after = whole[trial.control], median(trial.built, version)
+    caught: Caught = {}
+    for group in _groups(trials):
+        before, after = _times(setup, kernel, group)
         if before is None:
+            version = group[0].mutant.version
             setup.report(f"{kernel.name}/{version}: the original cannot be timed here")
-        elif after is None:
-            caught[trial.mutant.id] = "compare"  # wrong at the timed shape alone
-        elif after >= bugs.SLOWDOWN * before:
-            caught[trial.mutant.id] = "time"
+            continue
+        for trial, median in after:
+            if median is None:
+                caught[trial.mutant.id] = "compare"  # wrong at the timed shape alone
+            elif median >= bugs.SLOWDOWN * before:
+                caught[trial.mutant.id] = "time"
     return caught
+
+
+def _times(
+    setup: Setup, kernel: Kernel, group: Sequence[Trial]
+) -> tuple[float | None, list[tuple[Trial, float | None]]]:
+    """Return the medians of the original and of the mutants of one program."""
+    first = group[0]
+    how = (kernel.shape, setup.seconds, *_QUICKLY)
+    numbered = _numbered(group)
+    if numbered:
+        path = first.built.program
+        found = bugs.timed_each(first.mutant.version, path, list(numbered), *how)
+        own = [(trial, found[number]) for number, trial in numbered.items() if number in found]
+    else:
+        paths = {0: first.control.program, 1: first.built.program}
+        found = {n: bugs.timed(first.mutant.version, path, *how) for n, path in paths.items()}
+        own = [(first, found[1])]
+    medians = [(trial, time.median if time else None) for trial, time in own]
+    whole = found.get(0)
+    return (whole.median if whole else None), medians
 
 
 def _profile(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Count bank conflicts and sectors, where ncu is installed and may read counters."""
     ncu = profiler.find()
     trials = [trial for trial in trials if trial.mutant.operator not in _SAME_TRAFFIC]
-    if ncu is None or not trials:
-        return {}
-
-    def counts(built: Built, version: str) -> Mapping[str, float] | None:
-        arguments = (built.program, version, kernel.shape, setup.seconds)
-        return profiler.count(ncu, *arguments, *built.options)
-
-    whole: dict[Built, Mapping[str, float] | None] = {}
     caught: Caught = {}
-    for trial in trials:
-        version = trial.mutant.version
-        if trial.control not in whole:
-            whole[trial.control] = counts(trial.control, version)
-        before = whole[trial.control]
-        if before is None:
+    for group in _groups(trials) if ncu else ():
+        assert ncu
+        before, after = _counts(setup, kernel, ncu, group)
+        if not before:
             setup.report(f"{kernel.name}: ncu may not read counters here")
             return caught
-        for detector, after in (counts(trial.built, version) or {}).items():
-            if after > max(bugs.SLOWDOWN * before[detector], before[detector] + _FEW):
-                caught.setdefault(trial.mutant.id, detector)
+        for trial, counts in after:
+            for detector, count in counts.items():
+                if count > max(bugs.SLOWDOWN * before[detector], before[detector] + _FEW):
+                    caught.setdefault(trial.mutant.id, detector)
     return caught
+
+
+def _counts(
+    setup: Setup, kernel: Kernel, ncu: str, group: Sequence[Trial]
+) -> tuple[Counts, list[tuple[Trial, Counts]]]:
+    """Return the counts of the original and of the mutants of one program."""
+
+    def count(built: Built, *options: str) -> dict[int, Counts]:
+        version = group[0].mutant.version
+        return profiler.count(ncu, built.program, version, kernel.shape, setup.seconds, *options)
+
+    first = group[0]
+    numbered = _numbered(group)
+    if numbered:
+        found = count(first.built, "--mutant", ",".join(map(str, [0, *numbered, ""])))
+        return found.get(0, {}), [(t, found.get(n, {})) for n, t in numbered.items()]
+    return count(first.control).get(0, {}), [(first, count(first.built).get(0, {}))]
 
 
 # --- results ----------------------------------------------------------------------------------
