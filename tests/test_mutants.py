@@ -267,6 +267,14 @@ def test_a_file_that_cannot_be_copied_is_compiled_mutant_by_mutant(
     assert (tile["made"], tile["by"]["compare"], tile["equivalent"]) == (20, 10, 0)
 
 
+def test_an_original_that_fails_among_its_mutants_ends_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bugs, "wrong_each", lambda *_: {0: "value"})
+    result, _ = verify(project)
+    assert "fails unchanged among its mutants (value). Verify again." in told(result)
+
+
 def test_a_hang_only_among_others_is_no_kill(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,8 +282,9 @@ def test_a_hang_only_among_others_is_no_kill(
 
     def crowded(path: Path, version: str, numbers: Sequence[int], seconds: float) -> dict[int, str]:
         found = whole(path, version, numbers, seconds)
-        alone = len(numbers) == 1
-        return {number: kind if alone else kind or "time-limit" for number, kind in found.items()}
+        if len(numbers) == 1:
+            return found
+        return {number: kind or ("time-limit" if number else "") for number, kind in found.items()}
 
     monkeypatch.setattr(bugs, "wrong_each", crowded)
     result, _ = verify(project)

@@ -197,7 +197,7 @@ def _settle(setup: Setup, kernel: Kernel, part: Part) -> Batch:
 def _detect(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
     """Run the detectors that may work side by side, each on what the one before let through."""
     began = time.monotonic()
-    caught = _compare(setup, trials)
+    caught = _compare(setup, kernel, trials)
     compared = time.monotonic()
     caught |= _sanitize(setup, [t for t in trials if t.mutant.id not in caught])
     setup.report(
@@ -235,18 +235,18 @@ def _numbered(group: Sequence[Trial]) -> dict[int, Trial]:
 # --- detectors -----------------------------------------------------------------------------
 
 
-def _compare(setup: Setup, trials: Sequence[Trial]) -> Caught:
+def _compare(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Compare at boundary shapes; what takes too long must do so with the GPU for itself."""
     few = replace(setup, jobs=min(setup.jobs, _COMPARING))
-    groups = few.parallel(partial(_wrong, setup, group) for group in _groups(trials))
+    groups = few.parallel(partial(_wrong, setup, kernel, group) for group in _groups(trials))
     caught = {name: kind for group in groups for name, kind in group.items()}
     for trial in trials:
         if caught.get(trial.mutant.id) == "timeout":
-            caught |= _wrong(setup, [trial])
+            caught |= _wrong(setup, kernel, [trial])
     return {name: kind for name, kind in caught.items() if kind}
 
 
-def _wrong(setup: Setup, group: Sequence[Trial]) -> Caught:
+def _wrong(setup: Setup, kernel: Kernel, group: Sequence[Trial]) -> Caught:
     """Compare mutants of one program; those that nothing caught are in the result, too."""
     version, path = group[0].mutant.version, group[0].built.program
     numbered = _numbered(group)
@@ -254,6 +254,9 @@ def _wrong(setup: Setup, group: Sequence[Trial]) -> Caught:
         found = bugs.wrong(path, version, min(setup.seconds, _LONGEST))
         return {group[0].mutant.id: _named(next(iter(found), ""))}
     kinds = bugs.wrong_each(path, version, list(numbered), setup.seconds)
+    if wrong := kinds.get(0, "crash"):
+        message = f"version '{version}' fails unchanged among its mutants ({wrong})"
+        raise WarpdeckError(_problem(kernel, "control", message, "Verify again."))
     return {t.mutant.id: _named(kinds[n]) for n, t in numbered.items() if n in kinds}
 
 
