@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,6 @@ _LONGEST = 30.0
 
 _QUICKLY = ("--runs", "15")
 """Enough for a factor of bugs.SLOWDOWN."""
-
-_COMPARING = 4
-"""Processes that compare at once: on a GPU that many share, each waits for the others."""
 
 _FEW = 1000.0
 """A counter that rises by less than this has not risen."""
@@ -161,50 +158,35 @@ def _test(
     parts = prepare(setup.root, kernel, steps, folder)
     settled = setup.parallel(partial(_settle, setup, kernel, part) for part in parts)
     trials = [
-        Trial(mutant, done.built[mutant.id], done.control)
-        for part, done in zip(parts, settled, strict=True)
-        for mutant in part.mutants
-        if done.control and mutant.id in done.built
+        trial
+        for part, (done, _) in zip(parts, settled, strict=True)
+        for trial in _trials(part, done)
     ]
+    caught = {name: kind for _, found in settled for name, kind in found.items()}
     made = sum(len(part.mutants) for part in parts)
     took = time.monotonic() - began
-    setup.report(f"{kernel.name}: compiled {len(trials)} of {made} mutants in {took:.0f} s")
-    caught = _detect(setup, kernel, [t for t in trials if not t.built.same_code])
+    setup.report(
+        f"{kernel.name}: compiled {len(trials)} of {made} mutants and compared them in {took:.0f} s"
+    )
+    caught |= _sanitize(setup, kernel, [trial for trial in trials if _is_left(trial, caught)])
     for step in steps:
-        own = [t for t in trials if t.mutant.version == step.name]
+        own = [trial for trial in trials if trial.mutant.version == step.name]
         broken = sum(len(p.mutants) for p in parts if p.step == step) - len(own)
-        left = [t for t in own if not t.built.same_code and t.mutant.id not in caught]
+        left = [trial for trial in own if _is_left(trial, caught)]
         yield step, _result(own, caught | _measure(setup, kernel, left), broken)
 
 
-def _settle(setup: Setup, kernel: Kernel, part: Part) -> Batch:
-    """Compile a part so that its original is right."""
-    done = _compile(setup.toolchain, kernel, part)
-    for _ in range(2):
-        assert done.control
-        wrong = bugs.wrong(
-            done.control.program, part.step.name, setup.seconds, *done.control.options
-        )
-        if not wrong:
-            return done
-        if not done.control.options:  # it was alone already
-            break
-        done = _compile_alone(setup.toolchain, kernel, part)
-    message = f"version '{part.step.name}' fails unchanged: {', '.join(wrong.values())}"
-    raise WarpdeckError(_problem(kernel, "control", message, "Mend the code."))
+def _trials(part: Part, done: Batch) -> list[Trial]:
+    assert done.control
+    return [
+        Trial(mutant, done.built[mutant.id], done.control)
+        for mutant in part.mutants
+        if mutant.id in done.built
+    ]
 
 
-def _detect(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
-    """Run the detectors that may work side by side, each on what the one before let through."""
-    began = time.monotonic()
-    caught = _compare(setup, kernel, trials)
-    compared = time.monotonic()
-    caught |= _sanitize(setup, [t for t in trials if t.mutant.id not in caught])
-    setup.report(
-        f"{kernel.name}: compared {len(trials)} mutants in {compared - began:.0f} s, "
-        f"sanitized in {time.monotonic() - compared:.0f} s; {len(trials) - len(caught)} left"
-    )
-    return caught
+def _is_left(trial: Trial, caught: Caught) -> bool:
+    return not trial.built.same_code and trial.mutant.id not in caught
 
 
 def _measure(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
@@ -235,29 +217,46 @@ def _numbered(group: Sequence[Trial]) -> dict[int, Trial]:
 # --- detectors -----------------------------------------------------------------------------
 
 
-def _compare(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
-    """Compare at boundary shapes; what takes too long must do so with the GPU for itself."""
-    few = replace(setup, jobs=min(setup.jobs, _COMPARING))
-    groups = few.parallel(partial(_wrong, setup, kernel, group) for group in _groups(trials))
-    caught = {name: kind for group in groups for name, kind in group.items()}
-    for trial in trials:
-        if caught.get(trial.mutant.id) == "timeout":
-            caught |= _wrong(setup, kernel, [trial])
-    return {name: kind for name, kind in caught.items() if kind}
+def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, Caught]:
+    """Compile a part so that its original is right, and compare its mutants' results.
+
+    Raises WarpdeckError where the original is wrong even in a program of its own.
+    """
+    done = _compile(setup.toolchain, kernel, part)
+    caught = _compare(setup, part, done)
+    if isinstance(caught, str) and _numbered(_trials(part, done)):
+        done = _compile_alone(setup.toolchain, kernel, part)
+        caught = _compare(setup, part, done)
+    if isinstance(caught, str):
+        message = f"version '{part.step.name}' fails unchanged: {caught}"
+        raise WarpdeckError(_problem(kernel, "control", message, "Mend the code."))
+    return done, caught
 
 
-def _wrong(setup: Setup, kernel: Kernel, group: Sequence[Trial]) -> Caught:
-    """Compare mutants of one program; those that nothing caught are in the result, too."""
-    version, path = group[0].mutant.version, group[0].built.program
-    numbered = _numbered(group)
-    if not numbered:
-        found = bugs.wrong(path, version, min(setup.seconds, _LONGEST))
-        return {group[0].mutant.id: _named(next(iter(found), ""))}
-    kinds = bugs.wrong_each(path, version, list(numbered), setup.seconds)
+def _compare(setup: Setup, part: Part, done: Batch) -> Caught | str:
+    """Compare at boundary shapes; return what is wrong with the original if anything is."""
+    trials = [trial for trial in _trials(part, done) if not trial.built.same_code]
+    compare = _compare_together if _numbered(trials) else _compare_each
+    with setup.turn:  # side by side, each would wait for the others' turns
+        return compare(setup, part.step.name, trials) if trials else {}
+
+
+def _compare_together(setup: Setup, version: str, trials: Sequence[Trial]) -> Caught | str:
+    numbered = _numbered(trials)
+    program = trials[0].built.program
+    kinds = bugs.wrong_each(program, version, list(numbered), setup.seconds)
     if wrong := kinds.get(0, "crash"):
-        message = f"version '{version}' fails unchanged among its mutants ({wrong})"
-        raise WarpdeckError(_problem(kernel, "control", message, "Verify again."))
-    return {t.mutant.id: _named(kinds[n]) for n, t in numbered.items() if n in kinds}
+        return wrong
+    found = {t.mutant.id: _named(kinds.get(number, "")) for number, t in numbered.items()}
+    return {name: kind for name, kind in found.items() if kind}
+
+
+def _compare_each(setup: Setup, version: str, trials: Sequence[Trial]) -> Caught | str:
+    seconds = min(setup.seconds, _LONGEST)
+    if wrong := bugs.wrong(trials[0].control.program, version, seconds):
+        return ", ".join(wrong.values())
+    found = {t.mutant.id: bugs.wrong(t.built.program, version, seconds) for t in trials}
+    return {name: _named(next(iter(kinds))) for name, kinds in found.items() if kinds}
 
 
 def _named(kind: str) -> str:
@@ -266,8 +265,9 @@ def _named(kind: str) -> str:
     return other.get(kind, "compare") if kind else ""
 
 
-def _sanitize(setup: Setup, trials: Sequence[Trial]) -> Caught:
+def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Run each tool on all mutants of a program, and on each where it complains."""
+    began = time.monotonic()
 
     def run(tool: str, group: Sequence[Trial], *options: str) -> process.Ran:
         built = group[0].built
@@ -283,18 +283,20 @@ def _sanitize(setup: Setup, trials: Sequence[Trial]) -> Caught:
         return bool(sanitizer.complaint(run(tool, [trial], *trial.built.options)))
 
     pairs = [(group, tool) for group in _groups(trials) for tool in SANITIZERS]
-    passed = setup.parallel(partial(clean, *pair) for pair in pairs)
+    passed = setup.on_gpu(partial(clean, *pair) for pair in pairs)
     doubtful = [
         (trial, tool)
         for (group, tool), fine in zip(pairs, passed, strict=True)
         for trial in group
         if not fine
     ]
-    found = setup.parallel(partial(complains, *pair) for pair in doubtful)
+    found = setup.on_gpu(partial(complains, *pair) for pair in doubtful)
     caught: Caught = {}
     for (trial, tool), bad in zip(doubtful, found, strict=True):
         if bad:
             caught.setdefault(trial.mutant.id, tool)
+    took = time.monotonic() - began
+    setup.report(f"{kernel.name}: {len(trials)} mutants passed and were sanitized in {took:.0f} s")
     return caught
 
 
