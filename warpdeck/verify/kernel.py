@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 Key = tuple[str, str]
 MAIN: Key = ("main", "program")
 
-AT_ONCE = 4
+AT_ONCE = 8
 """Processes on one GPU: it gives each its turn, and changing turns costs more than the work."""
 
 

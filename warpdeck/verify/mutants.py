@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 from warpdeck import mutation, receipts
 from warpdeck.model import Kernel, Location, Problem, StepSpec, WarpdeckError
 from warpdeck.receipts import SANITIZERS
-from warpdeck.verify import batch, bugs, mutate, process, profiler, program, sanitizer, syntax
+from warpdeck.verify import batch, bugs, mutate, process, profiler, sanitizer, syntax
 from warpdeck.verify.batch import Batch, Built
 from warpdeck.verify.kernel import Setup
 from warpdeck.verify.mutate import Mutant
@@ -275,9 +275,10 @@ def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
         return sanitizer.run(setup.sanitizer, tool, built.program, version, setup.seconds, *options)
 
     def clean(group: Sequence[Trial], tool: str) -> bool:
-        listed = ",".join(map(str, [*_numbered(group), ""]))
-        ran = run(tool, group, "--mutant", listed)
-        return len(group) > 1 and sanitizer.verdict(ran, setup.seconds) == sanitizer.PASS
+        if len(group) == 1:
+            return False
+        ran = run(tool, group, "--mutant", ",".join(map(str, [*_numbered(group), ""])))
+        return sanitizer.verdict(ran, setup.seconds) == sanitizer.PASS
 
     def complains(trial: Trial, tool: str) -> bool:
         return bool(sanitizer.complaint(run(tool, [trial], *trial.built.options)))
@@ -301,22 +302,15 @@ def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
 
 
 def _overflow(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
-    """Run mutants that narrow an index at a shape where that overflows, without comparing."""
+    """Compare mutants that narrow an index at a shape where that overflows."""
+    narrowed = [trial for trial in trials if trial.mutant.operator == OVERFLOW]
     if not kernel.large:
         return {}
-    size = "x".join(map(str, kernel.large))
-
-    def falls(built: Built, version: str) -> bool:
-        options = ("--sanitizer", "--shape", size, "--seed", "1", *built.options)
-        return program.run(built.program, version, setup.seconds, *options).failure is not None
-
-    caught = {}
-    for trial in trials:
-        version = trial.mutant.version
-        if trial.mutant.operator != OVERFLOW or not falls(trial.built, version):
-            continue
-        if not falls(trial.control, version):
-            caught[trial.mutant.id] = "overflow"
+    caught: Caught = {}
+    for group in _groups(narrowed):
+        before, after = _times(setup, replace(kernel, shape=kernel.large), group)
+        if before is not None:
+            caught |= {trial.mutant.id: "overflow" for trial, time in after if time is None}
     return caught
 
 
