@@ -6,19 +6,19 @@ nvcc -O3 -std=c++17 -lineinfo -arch=native spmv.cu -o spmv && ./spmv
 Two FLOP for the 8 bytes of an entry: the bound is the memory. Each version removes one cost:
 
 scalar  one thread a row: a warp's 32 lanes read 32 places of val and col at a time
-group   4 lanes a row: the reads of neighbouring rows adjoin. Best where all rows are short
+group   4 lanes a row: the reads of neighbouring rows adjoin. Good where all rows are short
 vector  one warp a row: val and col are read in order, shuffles add up; but a row shorter than
         32 leaves lanes idle, and one long row keeps its warp busy when all others are done
 merge   row ends and entries merged into one list, cut into pieces of the same length: each
         lane has the same work whatever the rows look like; sums cut in two are added afterwards.
-        Where the pieces begin is found once a matrix
+        Where the pieces begin is found once a matrix. While one is added up, the next is on
+        its way
 
 A shape is [rows, kind]: kind 1 a band, 27 entries a row; kind 2 a power law, from empty rows
-to one with a tenth of a million entries.
+to one with 400,000 entries.
 */
 #include "../harness/harness.h"
 
-#include <climits>
 #include <cmath>
 #include <map>
 
@@ -171,10 +171,11 @@ __global__ void vector_kernel(CSR A, const float* x, float* y) {
 }
 // ANCHOR_END: vector
 
-constexpr int ITEMS = 9;  // of a lane; odd: neighbours begin in different banks
+constexpr int ITEMS = 9;  // of a lane, 32 at most; odd: neighbours begin in different banks
 constexpr int TILE = 32 * ITEMS;
 constexpr int TILES = 4;  // of a warp, one after the other
 constexpr int WARPS = 4;  // of a block
+constexpr int BLOCKS = 8;  // at least, on a multiprocessor
 
 // ANCHOR: merge-plan
 // The merged list holds an item for each entry and, after a
@@ -201,85 +202,122 @@ __global__ void plan_kernel(CSR A, int* first, int tiles) {
 // ANCHOR_END: merge-plan
 
 // ANCHOR: merge-load
-// A tile into shared memory: its products, then where rows end.
-__device__ void load(CSR A, const float* x, int k0, int entries,
-                     int row0, int rows, int* word) {
-    int lane = threadIdx.x % 32, col[ITEMS];
+// What a lane holds of a tile whose data are on their way.
+struct Share {
+    int row0, rows, k0, entries;  // of the whole tile
+    int col[ITEMS];
     float val[ITEMS];
-#pragma unroll
-    for (int j = 0; j < ITEMS; j++)  // all loads before any use
-        if (lane + 32 * j < entries) {
-            col[j] = A.col[k0 + lane + 32 * j];
-            val[j] = A.val[k0 + lane + 32 * j];
-        }
+};
+
+// Asks for tile t: all loads before any use.
+__device__ Share ask(CSR A, const int* first, int t) {
+    Share s;
+    s.row0 = first[t];
+    s.rows = first[t + 1] - s.row0;
+    s.k0 = t * TILE - s.row0;
+    int items = min(TILE, A.rows + A.entries - t * TILE);
+    s.entries = items - s.rows;
+    int lane = threadIdx.x % 32;
+    const int* col = A.col + s.k0 + lane;
+    const float* val = A.val + s.k0 + lane;
 #pragma unroll
     for (int j = 0; j < ITEMS; j++)
-        if (lane + 32 * j < entries)
-            word[lane + 32 * j] =
-                __float_as_int(val[j] * x[col[j]]);
-    for (int i = lane; i < rows; i += 32)
-        word[entries + i] = A.ptr[row0 + i + 1] - k0;
-    if (lane == 0) word[entries + rows] = INT_MAX;  // open end
-    __syncwarp();
+        if (lane + 32 * j < s.entries) {
+            s.col[j] = __ldcs(col + 32 * j);  // read but once:
+            s.val[j] = __ldcs(val + 32 * j);  // x stays in L2
+        }
+    return s;
 }
 // ANCHOR_END: merge-load
 
-// ANCHOR: merge
-// A lane's items: adds up products, stores at row ends. `sum`
-// holds the part of a row on entry, and that of another at the
-// end. All lanes take part.
-__device__ void walk(const int* word, int items, int entries,
-                     float* y, float& sum) {
+// ANCHOR: merge-put
+// A tile into shared memory: its products, and for each lane a
+// bit for each of its items, set where that is a row's end.
+__device__ void put(const Share& s, CSR A, const float* x,
+                    float* word, unsigned* ends) {
     int lane = threadIdx.x % 32;
-    const int* end = word + entries;
-    int begin = min(lane * ITEMS, items);
-    int stop = min(begin + ITEMS, items);
-    int row = row_ends(begin, end, items - entries, entries);
-    int k = begin - row, first = row;
-    float head = 0;
-    for (int i = begin; i < stop; i++) {
-        if (k < end[row]) {
-            sum += __int_as_float(word[k++]);
-            continue;
-        }
-        if (row == first) head = sum;  // may have begun before
-        else y[row] = sum;
-        row++;
-        sum = 0;
+    float xs[ITEMS];
+    ends[lane] = 0;
+    __syncwarp();
+#pragma unroll
+    for (int j = 0; j < ITEMS; j++)
+        if (lane + 32 * j < s.entries) xs[j] = x[s.col[j]];
+    for (int i = lane; i < s.rows; i += 32) {
+        int item = A.ptr[s.row0 + i + 1] - s.k0 + i;
+        atomicOr(&ends[item / ITEMS], 1u << item % ITEMS);
     }
-    // Add up what lanes that stopped in the same row left.
+#pragma unroll
+    for (int j = 0; j < ITEMS; j++) {
+        bool inside = lane + 32 * j < s.entries;
+        word[lane + 32 * j] = inside ? s.val[j] * xs[j] : 0;
+    }
+    __syncwarp();
+}
+// ANCHOR_END: merge-put
+
+// ANCHOR: merge
+// A lane's items; `ends` tells which are row ends. `word` holds
+// the tile's products on entry, the sums of its rows at the
+// end, and `sum` the part of a row that is cut. All lanes call.
+__device__ void walk(float* word, unsigned ends, float& sum) {
+    int lane = threadIdx.x % 32, row = __popc(ends);
+    for (int step = 1; step < 32; step *= 2) {
+        int others = __shfl_up_sync(ALL, row, step);
+        if (lane >= step) row += others;
+    }
+    row -= __popc(ends);  // row ends before this lane's items
+    int first = row, k = lane * ITEMS - row;
+    float product[ITEMS];
+#pragma unroll
+    for (int j = 0; j < ITEMS; j++)
+        product[j] = ends >> j & 1 ? 0 : word[k++];
+    __syncwarp();  // all have read; now the sums may go there
+#pragma unroll
+    for (int j = 0; j < ITEMS; j++) {
+        sum += product[j];
+        if (ends >> j & 1) {
+            word[row++] = sum;
+            sum = 0;
+        }
+    }
+    // Add up what lanes left since the last row end.
+    unsigned some = __ballot_sync(ALL, ends != 0) | 1;
+    int from = 31 - __clz(some & (ALL >> (31 - lane)));
     for (int step = 1; step < 32; step *= 2) {
         float rest = __shfl_up_sync(ALL, sum, step);
-        int other = __shfl_up_sync(ALL, row, step);
-        if (lane >= step && other == row) sum += rest;
+        if (lane - step >= from) sum += rest;
     }
     float before = __shfl_up_sync(ALL, sum, 1);
-    if (row > first) y[first] = head + (lane ? before : 0);
+    if (ends && lane > 0) word[first] += before;
     sum = __shfl_sync(ALL, sum, 31);
+    __syncwarp();
 }
 // ANCHOR_END: merge
 
 // ANCHOR: merge-kernel
-// A warp takes TILES tiles, one after the other.
-__global__ void merge_kernel(CSR A, const float* __restrict__ x,
-                             float* __restrict__ y,
-                             const int* __restrict__ first,
-                             float* __restrict__ carry,
-                             int tiles) {
-    __shared__ int words[WARPS][TILE + 1];
+// A warp takes TILES tiles; while it adds up one, the next is
+// on its way.
+__global__ void __launch_bounds__(32 * WARPS, BLOCKS)
+merge_kernel(CSR A, const float* __restrict__ x,
+             float* __restrict__ y,
+             const int* __restrict__ first,
+             float* __restrict__ carry, int tiles) {
+    __shared__ float words[WARPS][TILE];
+    __shared__ unsigned ends[WARPS][32];
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     int piece = blockIdx.x * WARPS + warp;
     int t = piece * TILES, last = min(t + TILES, tiles);
     if (t >= last) return;  // the whole warp
-    float sum = 0;
-    for (; t < last; t++) {
-        int row0 = first[t], rows = first[t + 1] - row0;
-        int k0 = t * TILE - row0;
-        int items = min(TILE, A.rows + A.entries - t * TILE);
-        int entries = items - rows;
-        load(A, x, k0, entries, row0, rows, words[warp]);
+    float sum = 0, *word = words[warp];
+    Share tile = ask(A, first, t);
+    while (t < last) {
+        int row0 = tile.row0, rows = tile.rows;
+        put(tile, A, x, word, ends[warp]);
+        if (++t < last) tile = ask(A, first, t);
         if (lane > 0) sum = 0;  // lane 0 goes on where we were
-        walk(words[warp], items, entries, y + row0, sum);
+        walk(word, ends[warp][lane], sum);
+        for (int i = lane; i < rows; i += 32)
+            y[row0 + i] = word[i];
         __syncwarp();
     }
     if (lane == 0) carry[piece] = sum;  // of an unfinished row
