@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from test_verify import TOOLS, only
 
 from warpdeck import mutation, receipts
 from warpdeck.kernels import load_kernels
-from warpdeck.verify import batch, bugs, mutants, profiler
+from warpdeck.verify import batch, bugs, profiler
 from warpdeck.verify.run import VerifyResult, run
 
 SAMPLE = Path(__file__).resolve().parent / "samples" / "mutants"
@@ -26,7 +25,6 @@ COPY = Path("kernels") / "copy"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tools = only((*TOOLS, "ncu"), tmp_path / "tools")
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(mutants, "_SHORTEST", 2.0)
     return Path(shutil.copytree(SAMPLE, tmp_path / "project"))
 
 
@@ -61,7 +59,6 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         tools = only((*TOOLS, "ncu"), folder / "tools")
         patch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-        patch.setattr(mutants, "_SHORTEST", 2.0)
         project = Path(shutil.copytree(SAMPLE, folder / "project"))
         result, _ = verify(project)
         assert told(result) == ""
@@ -200,7 +197,7 @@ def test_mutants_are_added_to_a_fresh_receipt_whose_times_stay(
     again = json.loads(path.read_text("utf-8"))
     assert [version["mutants"] for version in again["versions"]] == taken
     assert again["driver"] == "599"
-    assert "copy: compiled 22 of 23 mutants in" in "\n".join(lines)
+    assert "copy: compiled 22 of 23 mutants and" in "\n".join(lines)
     assert lines[-1] == "copy: wrote kernels/copy/receipts/toy-gpu-9000.json"
 
 
@@ -213,7 +210,7 @@ def test_what_was_tested_before_an_interruption_is_not_tested_again(
     taken = data["versions"][1].pop("mutants")
     path.write_bytes(json.dumps(data).encode())
     _, lines = verify(project)
-    assert "copy: compiled 21 of 21 mutants in" in "\n".join(lines)
+    assert "copy: compiled 21 of 21 mutants and" in "\n".join(lines)
     assert written(project)["tile"] == taken
 
 
@@ -240,19 +237,23 @@ def test_words_about_survivors_leave_a_receipt_fresh(copied: Path) -> None:
 def test_a_copy_that_is_wrong_unchanged_is_a_problem_and_the_receipt_stays(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = bugs.wrong
-
-    def wrong(path: Path, version: str, seconds: float, *options: str) -> dict[str, str]:
-        if "0" in options or path.name == "alone":
-            return {"compare": "3x5: 1 wrong"}
-        return whole(path, version, seconds, *options)
-
-    monkeypatch.setattr(bugs, "wrong", wrong)
+    monkeypatch.setattr(bugs, "wrong_each", lambda *_: {0: "value"})
+    monkeypatch.setattr(bugs, "wrong", lambda *_: {"compare": "3x5: 1 wrong"})
     result, _ = verify(project)
     assert "version 'whole' fails unchanged: 3x5: 1 wrong. Mend the code." in told(result)
     assert len(result.written) == 1  # what was proven before is kept
     data = json.loads(result.written[0].read_text("utf-8"))
     assert all("mutants" not in version for version in data["versions"])
+
+
+def test_a_copy_that_is_wrong_only_among_its_mutants_is_compiled_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bugs, "wrong_each", lambda *_: {0: "value"})
+    edit(project, "x[size_t(i)]", "x[i]", "copy.cu")  # no time for all of them
+    result, _ = verify(project)
+    assert told(result) == ""
+    assert written(project)["tile"]["by"]["compare"] == 10
 
 
 def test_a_file_that_cannot_be_copied_is_compiled_mutant_by_mutant(
@@ -269,21 +270,6 @@ def test_a_file_that_cannot_be_copied_is_compiled_mutant_by_mutant(
     assert (tile["made"], tile["by"]["compare"], tile["equivalent"]) == (20, 10, 0)
 
 
-def test_what_happens_only_among_others_is_no_kill(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = bugs.wrong_each
-
-    def crowded(path: Path, version: str, numbers: Sequence[int], seconds: float) -> dict[int, str]:
-        found = whole(path, version, numbers, seconds)
-        return {number: kind or "memory" for number, kind in found.items()}
-
-    monkeypatch.setattr(bugs, "wrong_each", crowded)
-    result, _ = verify(project)
-    assert told(result) == ""
-    assert len(written(project)["tile"]["survivors"]) == 2
-
-
 def test_without_a_parser_the_rest_is_verified(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,8 +282,8 @@ def test_without_a_parser_the_rest_is_verified(
 
 
 def test_without_ncu_nothing_is_counted(tmp_path: Path) -> None:
-    assert profiler.read("==ERROR== ERR_NVGPUCTRPERM: no permission\n") is None
-    assert profiler.read("") is None
+    assert profiler.read("==ERROR== ERR_NVGPUCTRPERM: no permission\n") == {}
+    assert profiler.read("") == {}
 
 
 def test_counts_are_summed_without_the_harness() -> None:
@@ -305,12 +291,15 @@ def test_counts_are_summed_without_the_harness() -> None:
     rows = [
         f'"{n}","{kernel}","{metric}","","1,024"'
         for n, kernel in enumerate(
-            ["void mutant_1_::k(int)", "void mutant_1_::k(int)", "harness::x"]
+            ["void mutant_1_::k(int)", "void mutant_1_::k(int)", "harness::x", "mutant_0_::k"]
         )
         for metric in profiler.COUNTERS
     ]
     text = "\n".join(["==PROF== Profiling", head, *rows])
-    assert profiler.read(text) == {"bank-conflicts": 2048.0, "sectors": 2048.0}
+    assert profiler.read(text) == {
+        0: {"bank-conflicts": 1024.0, "sectors": 1024.0},
+        1: {"bank-conflicts": 2048.0, "sectors": 2048.0},
+    }
 
 
 def test_compile_only_compiles_the_mutants_too(

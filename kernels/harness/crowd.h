@@ -5,15 +5,14 @@
 // race in global memory, which no sanitizer sees, often give themselves away here.
 #pragma once
 
+#include "device_clock.h"
 #include "roofline.h"
 
 namespace harness {
 
 __global__ void occupy(unsigned long long nanoseconds) {
-    unsigned long long begin, now;
-    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(begin));
-    do asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-    while (now - begin < nanoseconds);
+    unsigned long long begin = nanoseconds_now();
+    while (nanoseconds_now() - begin < nanoseconds);
 }
 
 class Crowd {

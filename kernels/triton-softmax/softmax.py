@@ -54,17 +54,23 @@ def stop(what: str) -> None:
 def check(rows: int, n: int, shift: float) -> None:
     """Compare with the definition in fp64, on slices of wider matrices."""
     generator = np.random.default_rng(1000 * rows + n)
-    host = generator.uniform(-8, 8, (rows, n + 5)).astype(np.float32)
+    host = generator.uniform(-8, 8, (rows, n + 5)).astype(
+        np.float32
+    )
     host += np.float32(shift)
     wide = torch.full((rows + 1, n + 3), POISON, device="cuda")
-    softmax(torch.from_numpy(host).cuda()[:, :n], wide[:rows, :n])
+    softmax(
+        torch.from_numpy(host).cuda()[:, :n], wide[:rows, :n]
+    )
     out = wide.cpu().numpy().astype(np.float64)
 
     x = host[:, :n].astype(np.float64)
     e = np.exp(x - x.max(axis=1, keepdims=True))
     want = e / e.sum(axis=1, keepdims=True)
     where = f"{rows} rows of {n}, shifted by {shift:g}"
-    outside = np.concatenate([out[:rows, n:].ravel(), out[rows]])
+    outside = np.concatenate(
+        [out[:rows, n:].ravel(), out[rows]]
+    )
     if not np.isfinite(out[:rows, :n]).all():
         stop(f"{where}: not finite")
     if not (outside == POISON).all():
@@ -72,11 +78,19 @@ def check(rows: int, n: int, shift: float) -> None:
     if not np.abs(out[:rows, :n] - want).max() <= BOUND:
         stop(f"{where}: differs from the definition")
     block = triton.next_power_of_2(n)
-    print(f"{where}: right, {block - n} of {block} lanes masked")
+    print(
+        f"{where}: right, {block - n} of {block} lanes masked"
+    )
 
 
 def main() -> None:
-    for rows, n in ((1, 1), (3, 7), (5, 64), (17, 1000), (4, 4097)):
+    for rows, n in (
+        (1, 1),
+        (3, 7),
+        (5, 64),
+        (17, 1000),
+        (4, 4097),
+    ):
         check(rows, n, 0)
     check(17, 1000, 300)
     check(17, 1000, -300)

@@ -7,8 +7,9 @@ mutant is tested with.
 Each mutant is a copy of the whole file in a namespace of its own, `mutant_<number>_`; number
 0 is the original, the control. What nothing of the version can call is left empty in every
 copy, so that a ladder of ten kernels is not compiled ten times over. `--mutant <number>`
-chooses one, `--mutant <number>,<number>` runs several one after the other. Where such a program
-cannot be made (the file has an `extern "C"`, say), each mutant becomes a program of its own.
+chooses one, `--mutant <number>,<number>` runs several one after the other, and ends where one
+takes far longer than number 0 took before it. Where such a program cannot be made (the file
+has an `extern "C"`, say), each mutant becomes a program of its own.
 """
 
 from __future__ import annotations
@@ -125,13 +126,17 @@ def _batch(mutants: Sequence[Mutant], program: Path) -> Batch:
 
 _HALF = b"#include <cuda_fp16.h>\n"
 """Some mutants round to half."""
+_HEADERS = b"".join(
+    b"#include <%s>\n" % name
+    for name in (b"cstdio", b"cstdlib", b"cstring", b"ctime", b"sys/time.h")
+)
 _INCLUDE = re.compile(rb"^[ \t]*#[ \t]*include\b[^\n]*", re.MULTILINE)
 
 
 def source(body: bytes, mutants: Sequence[Mutant]) -> tuple[bytes, list[int]]:
     """Return the program's text and the line on which each namespace begins, 1-based."""
     includes = b"\n".join(dict.fromkeys(match[0] for match in _INCLUDE.finditer(body)))
-    parts = [b"#include <cstdio>\n#include <cstdlib>\n#include <cstring>\n" + _HALF + includes]
+    parts = [_HEADERS + _HALF + includes]
     starts = []
     line = parts[0].count(b"\n") + 2
     for number, mutant in enumerate([None, *mutants]):
@@ -145,37 +150,64 @@ def source(body: bytes, mutants: Sequence[Mutant]) -> tuple[bytes, list[int]]:
     return b"\n".join(parts) + b"\n", starts
 
 
-def _main(count: int) -> bytes:
-    cases = "\n".join(f"    case {n}: return mutant_{n}_::main(argc, argv);" for n in range(count))
-    return f"""\
-static int run_mutant(int mutant, int argc, char** argv) {{
-    switch (mutant) {{
-{cases}
+_SHORTEST, _PATIENCE = 1.0, 10.0
+"""A mutant hangs when it takes so many times the original's seconds, and so many on top."""
+
+_MAIN = """\
+static int run_mutant(int mutant, int argc, char** argv) {
+    switch (mutant) {
+%s
     default: return 2;
-    }}
-}}
-int main(int argc, char** argv) {{
-    for (int i = 1; i + 1 < argc; i++) {{
+    }
+}
+static double seconds_now() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+// Ends the process then; 0: not at all.
+static void end_in(double seconds) {
+    itimerval when = {};
+    when.it_value.tv_sec = long(seconds);
+    when.it_value.tv_usec = long(1e6 * (seconds - long(seconds)));
+    setitimer(ITIMER_REAL, &when, nullptr);
+}
+static int run_mutants(char* list, int argc, char** argv) {
+    double limit = 0;
+    cudaDeviceSynchronize();  // or the first one's time would be that of starting CUDA
+    for (char* next = list; next; next = std::strchr(next, ',')) {
+        if (*next == ',' && !*++next) break;
+        int mutant = std::atoi(next);
+        std::printf("{\\"mutant\\": %%d}\\n", mutant);
+        std::fflush(stdout);
+        double begin = seconds_now();
+        end_in(limit);
+        int code = run_mutant(mutant, argc, argv);
+        // What a broken context says of the next one would be no truth about that.
+        if (cudaDeviceSynchronize() != cudaSuccess) return 1;
+        cudaGetLastError();
+        end_in(0);
+        if (mutant == 0) limit = %g + %g * (seconds_now() - begin);
+        std::printf("{\\"ended\\": %%d}\\n", code);
+        std::fflush(stdout);
+    }
+    return 0;
+}
+int main(int argc, char** argv) {
+    for (int i = 1; i + 1 < argc; i++) {
         if (std::strcmp(argv[i], "--mutant")) continue;
         char* list = argv[i + 1];
         for (int k = i; k + 2 <= argc; k++) argv[k] = argv[k + 2];
         if (!std::strchr(list, ',')) return run_mutant(std::atoi(list), argc - 2, argv);
-        for (char* next = list; next; next = std::strchr(next, ',')) {{
-            if (*next == ',' && !*++next) break;
-            int mutant = std::atoi(next);
-            std::printf("{{\\"mutant\\": %d}}\\n", mutant);
-            std::fflush(stdout);
-            int code = run_mutant(mutant, argc - 2, argv);
-            // What a broken context says of the next one would be no truth about that.
-            if (cudaDeviceSynchronize() != cudaSuccess) return 1;
-            cudaGetLastError();
-            std::printf("{{\\"ended\\": %d}}\\n", code);
-            std::fflush(stdout);
-        }}
-        return 0;
-    }}
+        return run_mutants(list, argc - 2, argv);
+    }
     return 2;
-}}""".encode()
+}"""
+
+
+def _main(count: int) -> bytes:
+    cases = "\n".join(f"    case {n}: return mutant_{n}_::main(argc, argv);" for n in range(count))
+    return (_MAIN % (cases, _SHORTEST, _PATIENCE)).encode()
 
 
 # --- what need not be compiled -----------------------------------------------------------

@@ -70,8 +70,12 @@ def wrong(path: Path, version: str, seconds: float, *options: str) -> dict[str, 
 
 
 def wrong_each(path: Path, version: str, numbers: Sequence[int], seconds: float) -> dict[int, str]:
-    """Run several mutants of one program; return what was wrong with each, empty for nothing."""
-    runs = program.run_each(path, version, numbers, seconds, "--check-only", *_SEED)
+    """Run several mutants of one program; return what was wrong with each, empty for nothing.
+
+    The original is number 0. What tests the harness itself is left out.
+    """
+    options = ("--check-only", "--trust-bench", *_SEED)
+    runs = program.run_each(path, version, numbers, seconds, *options)
     return {number: run.failure.kind if run.failure else "" for number, run in runs.items()}
 
 
@@ -101,8 +105,27 @@ def timed(
     version: str, path: Path, shape: tuple[int, ...], seconds: float, *options: str
 ) -> Timing | None:
     """Return the time of a version at `shape`; None where its result is wrong."""
-    size = "x".join(map(str, shape))
-    run = program.run(path, version, seconds, "--alone", "--shape", size, *_SEED, *options)
+    return _time(program.run(path, version, seconds, *_timing(shape), *options))
+
+
+def timed_each(
+    version: str,
+    path: Path,
+    numbers: Sequence[int],
+    shape: tuple[int, ...],
+    seconds: float,
+    *options: str,
+) -> dict[int, Timing | None]:
+    """Time several mutants of one program, and the original, as `timed` does."""
+    runs = program.run_each(path, version, numbers, seconds, *_timing(shape), *options)
+    return {number: _time(run) for number, run in runs.items()}
+
+
+def _timing(shape: tuple[int, ...]) -> tuple[str, ...]:
+    return ("--alone", "--shape", "x".join(map(str, shape)), *_SEED)
+
+
+def _time(run: program.VersionRun) -> Timing | None:
     if run.failure or not run.cases or not run.cases[-1].times:
         return None
     return run.cases[-1].times[0][1]

@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from warpdeck import receipts
@@ -28,6 +29,9 @@ Result = TypeVar("Result")
 Key = tuple[str, str]
 MAIN: Key = ("main", "program")
 
+AT_ONCE = 8
+"""Processes on one GPU: it gives each its turn, and changing turns costs more than the work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -39,10 +43,16 @@ class Setup:
     """Command of compute-sanitizer."""
     gpu: Gpu
     jobs: int
-    """Processes at once, save while anything is timed."""
+    """Processes at once, where the GPU is not what they wait for."""
     seconds: float
     """Time limit of each process."""
     report: Callable[[str], None]
+    turn: Lock = field(default_factory=Lock)
+    """Held by a process that should have the GPU for itself while others compile."""
+
+    def on_gpu(self, work: Iterable[Callable[[], Result]]) -> list[Result]:
+        """Do all of `work`, which keeps the GPU busy, a few at a time; return as `parallel`."""
+        return replace(self, jobs=min(self.jobs, AT_ONCE)).parallel(work)
 
     def parallel(self, work: Iterable[Callable[[], Result]]) -> list[Result]:
         """Do all of `work`, `jobs` at a time; return the results in order."""
@@ -175,7 +185,7 @@ def _sanitize(setup: Setup, kernel: Kernel, main: Path) -> dict[str, dict[str, s
         ran = sanitizer.run(setup.sanitizer, tool, main, version, setup.seconds)
         return sanitizer.verdict(ran, setup.seconds)
 
-    verdicts = setup.parallel(partial(one, *pair) for pair in pairs)
+    verdicts = setup.on_gpu(partial(one, *pair) for pair in pairs)
     results: dict[str, dict[str, str]] = {step.name: {} for step in kernel.steps}
     for (version, tool), verdict in zip(pairs, verdicts, strict=True):
         results[version][tool] = verdict
@@ -192,7 +202,7 @@ def _break(
         return bugs.sanitize(bug, detector, setup.sanitizer, broken, setup.seconds)
 
     pairs = [(bug, detector) for bug in kernel.bugs for detector in ("compare", *SANITIZERS)]
-    seen = setup.parallel(partial(one, *pair) for pair in pairs)
+    seen = setup.on_gpu(partial(one, *pair) for pair in pairs)
     by: dict[str, dict[str, str]] = {bug.id: {} for bug in kernel.bugs}
     for (bug, _), found in zip(pairs, seen, strict=True):
         by[bug.id] |= found

@@ -2,10 +2,9 @@
 
 Owns: the order of the detectors. Must not know the operators, or how mutants are compiled.
 
-Cheap detectors come first, and a mutant that one has caught is left alone. Each runs in a
-process of its own with a time limit, so that one that hangs or breaks its context hurts
-nobody. Every program holds the original as its number 0: where that is not right, nothing
-that the program says of a mutant counts.
+Cheap detectors come first, and a mutant that one has caught is left alone. Those of one program
+run in one process as long as none hangs or breaks its context. Every program holds the original
+as its number 0: where that is not right, nothing that the program says of a mutant counts.
 """
 
 from __future__ import annotations
@@ -24,23 +23,21 @@ from typing import Any
 from warpdeck import mutation, receipts
 from warpdeck.model import Kernel, Location, Problem, StepSpec, WarpdeckError
 from warpdeck.receipts import SANITIZERS
-from warpdeck.verify import batch, bugs, mutate, profiler, program, sanitizer, syntax
+from warpdeck.verify import batch, bugs, mutate, process, profiler, sanitizer, syntax
 from warpdeck.verify.batch import Batch, Built
 from warpdeck.verify.kernel import Setup
 from warpdeck.verify.mutate import Mutant
+from warpdeck.verify.profiler import Counts
 from warpdeck.verify.toolchain import Toolchain
 
 OVERFLOW = "int32"
 """The operator whose mutants only a shape of more than 2^31 elements shows."""
 
-_SHORTEST, _PATIENCE = 10.0, 10.0
-"""A mutant hangs when it takes this many seconds and this many times the original's."""
+_LONGEST = 30.0
+"""Seconds for a mutant that is alone in its program, and so never waits for others."""
 
 _QUICKLY = ("--runs", "15")
 """Enough for a factor of bugs.SLOWDOWN."""
-
-_CROWD = 4
-"""Cores for each process that compares: on a GPU that many share, each waits for the others."""
 
 _FEW = 1000.0
 """A counter that rises by less than this has not risen."""
@@ -161,103 +158,105 @@ def _test(
     parts = prepare(setup.root, kernel, steps, folder)
     settled = setup.parallel(partial(_settle, setup, kernel, part) for part in parts)
     trials = [
-        Trial(mutant, done.built[mutant.id], done.control)
+        trial
         for part, (done, _) in zip(parts, settled, strict=True)
-        for mutant in part.mutants
-        if done.control and mutant.id in done.built
+        for trial in _trials(part, done)
     ]
+    caught = {name: kind for _, found in settled for name, kind in found.items()}
     made = sum(len(part.mutants) for part in parts)
     took = time.monotonic() - began
-    setup.report(f"{kernel.name}: compiled {len(trials)} of {made} mutants in {took:.0f} s")
-    slowest = max((seconds for _, seconds in settled), default=0.0)
-    limit = min(setup.seconds, max(_SHORTEST, _PATIENCE * slowest))
-    caught = _detect(setup, kernel, [t for t in trials if not t.built.same_code], limit)
+    setup.report(
+        f"{kernel.name}: compiled {len(trials)} of {made} mutants and compared them in {took:.0f} s"
+    )
+    caught |= _sanitize(setup, kernel, [trial for trial in trials if _is_left(trial, caught)])
     for step in steps:
-        own = [t for t in trials if t.mutant.version == step.name]
+        own = [trial for trial in trials if trial.mutant.version == step.name]
         broken = sum(len(p.mutants) for p in parts if p.step == step) - len(own)
-        left = [t for t in own if not t.built.same_code and t.mutant.id not in caught]
+        left = [trial for trial in own if _is_left(trial, caught)]
         yield step, _result(own, caught | _measure(setup, kernel, left), broken)
 
 
-def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, float]:
-    """Compile a part so that its original is right; return it and the original's seconds."""
-    done = _compile(setup.toolchain, kernel, part)
-    for _ in range(2):
-        assert done.control
-        began = time.monotonic()
-        wrong = bugs.wrong(
-            done.control.program, part.step.name, setup.seconds, *done.control.options
-        )
-        if not wrong:
-            return done, time.monotonic() - began
-        if not done.control.options:  # it was alone already
-            break
-        done = _compile_alone(setup.toolchain, kernel, part)
-    message = f"version '{part.step.name}' fails unchanged: {', '.join(wrong.values())}"
-    raise WarpdeckError(_problem(kernel, "control", message, "Mend the code."))
+def _trials(part: Part, done: Batch) -> list[Trial]:
+    assert done.control
+    return [
+        Trial(mutant, done.built[mutant.id], done.control)
+        for mutant in part.mutants
+        if mutant.id in done.built
+    ]
 
 
-def _detect(setup: Setup, kernel: Kernel, trials: list[Trial], limit: float) -> Caught:
-    """Run the detectors that may work side by side, each on what the one before let through."""
-    began = time.monotonic()
-    caught = _compare(setup, trials, limit)
-    compared = time.monotonic()
-    caught |= _sanitize(setup, [t for t in trials if t.mutant.id not in caught])
-    setup.report(
-        f"{kernel.name}: compared {len(trials)} mutants in {compared - began:.0f} s, "
-        f"sanitized in {time.monotonic() - compared:.0f} s; {len(trials) - len(caught)} left"
-    )
-    return caught
+def _is_left(trial: Trial, caught: Caught) -> bool:
+    return not trial.built.same_code and trial.mutant.id not in caught
 
 
 def _measure(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
     """Run the detectors that need the GPU for themselves."""
-    caught = _overflow(setup, kernel, trials)
-    for detector in (_time, _profile):
+    began = time.monotonic()
+    caught: Caught = {}
+    for detector in (_overflow, _time, _profile):
         caught |= detector(setup, kernel, [t for t in trials if t.mutant.id not in caught])
+    if trials:
+        took = time.monotonic() - began
+        setup.report(f"{kernel.name}/{trials[0].mutant.version}: measured in {took:.0f} s")
     return caught
+
+
+def _groups(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Return `trials` by program."""
+    groups: dict[Path, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(trial.built.program, []).append(trial)
+    return list(groups.values())
+
+
+def _numbered(group: Sequence[Trial]) -> dict[int, Trial]:
+    """Return the mutants of one program by number; none where one is alone in it."""
+    return {trial.built.number: trial for trial in group if trial.built.number}
 
 
 # --- detectors -----------------------------------------------------------------------------
 
 
-def _compare(setup: Setup, trials: Sequence[Trial], limit: float) -> Caught:
-    """Compare at boundary shapes; what the others could have caused must happen alone too."""
+def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, Caught]:
+    """Compile a part so that its original is right, and compare its mutants' results.
 
-    def alone(trial: Trial) -> str:
-        built = trial.built
-        found = bugs.wrong(built.program, trial.mutant.version, limit, *built.options)
-        return _named(next(iter(found), ""))
-
-    together: dict[Path, list[Trial]] = {}
-    for trial in trials:
-        together.setdefault(trial.built.program, []).append(trial)
-    few = replace(setup, jobs=max(1, setup.jobs // _CROWD))
-    groups = few.parallel(partial(_compare_each, group, limit) for group in together.values())
-    caught = {name: kind for group in groups for name, kind in group.items()}
-    for trial in trials:
-        if caught.get(trial.mutant.id, "crash") in ("timeout", "crash"):
-            caught[trial.mutant.id] = alone(trial)
-    return {name: kind for name, kind in caught.items() if kind}
-
-
-def _compare_each(trials: Sequence[Trial], limit: float) -> Caught:
-    """Run the mutants of one program in one process, in another where one has broken it.
-
-    What is not in the result could not be run among others.
+    Raises WarpdeckError where the original is wrong even in a program of its own.
     """
-    caught: Caught = {}
-    left = {trial.built.number: trial for trial in trials if trial.built.number}
-    while left:
-        first = next(iter(left.values()))
-        # A mutant takes a tenth of its limit, if it does what the original does.
-        seconds = limit * (1 + len(left) / _PATIENCE)
-        ran = bugs.wrong_each(first.built.program, first.mutant.version, list(left), seconds)
-        if not ran:
-            break
-        for number, kind in ran.items():
-            caught[left.pop(number).mutant.id] = _named(kind)
-    return caught
+    done = _compile(setup.toolchain, kernel, part)
+    caught = _compare(setup, part, done)
+    if isinstance(caught, str) and _numbered(_trials(part, done)):
+        done = _compile_alone(setup.toolchain, kernel, part)
+        caught = _compare(setup, part, done)
+    if isinstance(caught, str):
+        message = f"version '{part.step.name}' fails unchanged: {caught}"
+        raise WarpdeckError(_problem(kernel, "control", message, "Mend the code."))
+    return done, caught
+
+
+def _compare(setup: Setup, part: Part, done: Batch) -> Caught | str:
+    """Compare at boundary shapes; return what is wrong with the original if anything is."""
+    trials = [trial for trial in _trials(part, done) if not trial.built.same_code]
+    compare = _compare_together if _numbered(trials) else _compare_each
+    with setup.turn:  # side by side, each would wait for the others' turns
+        return compare(setup, part.step.name, trials) if trials else {}
+
+
+def _compare_together(setup: Setup, version: str, trials: Sequence[Trial]) -> Caught | str:
+    numbered = _numbered(trials)
+    program = trials[0].built.program
+    kinds = bugs.wrong_each(program, version, list(numbered), setup.seconds)
+    if wrong := kinds.get(0, "crash"):
+        return wrong
+    found = {t.mutant.id: _named(kinds.get(number, "")) for number, t in numbered.items()}
+    return {name: kind for name, kind in found.items() if kind}
+
+
+def _compare_each(setup: Setup, version: str, trials: Sequence[Trial]) -> Caught | str:
+    seconds = min(setup.seconds, _LONGEST)
+    if wrong := bugs.wrong(trials[0].control.program, version, seconds):
+        return ", ".join(wrong.values())
+    found = {t.mutant.id: bugs.wrong(t.built.program, version, seconds) for t in trials}
+    return {name: _named(next(iter(kinds))) for name, kinds in found.items() if kinds}
 
 
 def _named(kind: str) -> str:
@@ -266,89 +265,125 @@ def _named(kind: str) -> str:
     return other.get(kind, "compare") if kind else ""
 
 
-def _sanitize(setup: Setup, trials: Sequence[Trial]) -> Caught:
-    def one(trial: Trial) -> str:
-        for tool in SANITIZERS:
-            built = trial.built
-            arguments = (tool, built.program, trial.mutant.version, setup.seconds)
-            if sanitizer.complaint(sanitizer.run(setup.sanitizer, *arguments, *built.options)):
-                return tool
-        return ""
+def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
+    """Run each tool on all mutants of a program, and on each where it complains."""
+    began = time.monotonic()
 
-    tools = setup.parallel(partial(one, trial) for trial in trials)
-    pairs = zip((trial.mutant.id for trial in trials), tools, strict=True)
-    return {name: tool for name, tool in pairs if tool}
+    def run(tool: str, group: Sequence[Trial], *options: str) -> process.Ran:
+        built = group[0].built
+        version = group[0].mutant.version
+        return sanitizer.run(setup.sanitizer, tool, built.program, version, setup.seconds, *options)
+
+    def clean(group: Sequence[Trial], tool: str) -> bool:
+        if len(group) == 1:
+            return False
+        ran = run(tool, group, "--mutant", ",".join(map(str, [*_numbered(group), ""])))
+        return sanitizer.verdict(ran, setup.seconds) == sanitizer.PASS
+
+    def complains(trial: Trial, tool: str) -> bool:
+        return bool(sanitizer.complaint(run(tool, [trial], *trial.built.options)))
+
+    pairs = [(group, tool) for group in _groups(trials) for tool in SANITIZERS]
+    passed = setup.on_gpu(partial(clean, *pair) for pair in pairs)
+    doubtful = [
+        (trial, tool)
+        for (group, tool), fine in zip(pairs, passed, strict=True)
+        for trial in group
+        if not fine
+    ]
+    found = setup.on_gpu(partial(complains, *pair) for pair in doubtful)
+    caught: Caught = {}
+    for (trial, tool), bad in zip(doubtful, found, strict=True):
+        if bad:
+            caught.setdefault(trial.mutant.id, tool)
+    took = time.monotonic() - began
+    setup.report(f"{kernel.name}: {len(trials)} mutants passed and were sanitized in {took:.0f} s")
+    return caught
 
 
 def _overflow(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
-    """Run mutants that narrow an index at a shape where that overflows, without comparing."""
+    """Compare mutants that narrow an index at a shape where that overflows."""
+    narrowed = [trial for trial in trials if trial.mutant.operator == OVERFLOW]
     if not kernel.large:
         return {}
-    size = "x".join(map(str, kernel.large))
-
-    def falls(built: Built, version: str) -> bool:
-        options = ("--sanitizer", "--shape", size, "--seed", "1", *built.options)
-        return program.run(built.program, version, setup.seconds, *options).failure is not None
-
-    caught = {}
-    for trial in trials:
-        version = trial.mutant.version
-        if trial.mutant.operator != OVERFLOW or not falls(trial.built, version):
-            continue
-        if not falls(trial.control, version):
-            caught[trial.mutant.id] = "overflow"
+    caught: Caught = {}
+    for group in _groups(narrowed):
+        before, after = _times(setup, replace(kernel, shape=kernel.large), group)
+        if before is not None:
+            caught |= {trial.mutant.id: "overflow" for trial, time in after if time is None}
     return caught
 
 
 def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Time what is left, alone, against the original in the same program."""
-
-    def median(built: Built, version: str) -> float | None:
-        arguments = (version, built.program, kernel.shape, setup.seconds)
-        timing = bugs.timed(*arguments, *_QUICKLY, *built.options)
-        return timing.median if timing else None
-
-    whole: dict[Built, float | None] = {}
-    caught = {}
-    for trial in trials:
-        version = trial.mutant.version
-        if trial.control not in whole:
-            whole[trial.control] = median(trial.control, version)
-        before, after = whole[trial.control], median(trial.built, version)
+    caught: Caught = {}
+    for group in _groups(trials):
+        before, after = _times(setup, kernel, group)
         if before is None:
+            version = group[0].mutant.version
             setup.report(f"{kernel.name}/{version}: the original cannot be timed here")
-        elif after is None:
-            caught[trial.mutant.id] = "compare"  # wrong at the timed shape alone
-        elif after >= bugs.SLOWDOWN * before:
-            caught[trial.mutant.id] = "time"
+            continue
+        for trial, median in after:
+            if median is None:
+                caught[trial.mutant.id] = "compare"  # wrong at the timed shape alone
+            elif median >= bugs.SLOWDOWN * before:
+                caught[trial.mutant.id] = "time"
     return caught
+
+
+def _times(
+    setup: Setup, kernel: Kernel, group: Sequence[Trial]
+) -> tuple[float | None, list[tuple[Trial, float | None]]]:
+    """Return the medians of the original and of the mutants of one program."""
+    first = group[0]
+    how = (kernel.shape, setup.seconds, *_QUICKLY)
+    numbered = _numbered(group)
+    if numbered:
+        path = first.built.program
+        found = bugs.timed_each(first.mutant.version, path, list(numbered), *how)
+        own = [(trial, found[number]) for number, trial in numbered.items() if number in found]
+    else:
+        paths = {0: first.control.program, 1: first.built.program}
+        found = {n: bugs.timed(first.mutant.version, path, *how) for n, path in paths.items()}
+        own = [(first, found[1])]
+    medians = [(trial, time.median if time else None) for trial, time in own]
+    whole = found.get(0)
+    return (whole.median if whole else None), medians
 
 
 def _profile(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Count bank conflicts and sectors, where ncu is installed and may read counters."""
     ncu = profiler.find()
     trials = [trial for trial in trials if trial.mutant.operator not in _SAME_TRAFFIC]
-    if ncu is None or not trials:
-        return {}
-
-    def counts(built: Built, version: str) -> Mapping[str, float] | None:
-        arguments = (built.program, version, kernel.shape, setup.seconds)
-        return profiler.count(ncu, *arguments, *built.options)
-
-    whole: dict[Built, Mapping[str, float] | None] = {}
     caught: Caught = {}
-    for trial in trials:
-        version = trial.mutant.version
-        if trial.control not in whole:
-            whole[trial.control] = counts(trial.control, version)
-        before = whole[trial.control]
-        if before is None:
+    for group in _groups(trials) if ncu else ():
+        assert ncu
+        before, after = _counts(setup, kernel, ncu, group)
+        if not before:
             setup.report(f"{kernel.name}: ncu may not read counters here")
             return caught
-        for detector, after in (counts(trial.built, version) or {}).items():
-            if after > max(bugs.SLOWDOWN * before[detector], before[detector] + _FEW):
-                caught.setdefault(trial.mutant.id, detector)
+        for trial, counts in after:
+            for detector, count in counts.items():
+                if count > max(bugs.SLOWDOWN * before[detector], before[detector] + _FEW):
+                    caught.setdefault(trial.mutant.id, detector)
     return caught
+
+
+def _counts(
+    setup: Setup, kernel: Kernel, ncu: str, group: Sequence[Trial]
+) -> tuple[Counts, list[tuple[Trial, Counts]]]:
+    """Return the counts of the original and of the mutants of one program."""
+
+    def count(built: Built, *options: str) -> dict[int, Counts]:
+        version = group[0].mutant.version
+        return profiler.count(ncu, built.program, version, kernel.shape, setup.seconds, *options)
+
+    first = group[0]
+    numbered = _numbered(group)
+    if numbered:
+        found = count(first.built, "--mutant", ",".join(map(str, [0, *numbered, ""])))
+        return found.get(0, {}), [(t, found.get(n, {})) for n, t in numbered.items()]
+    return count(first.control).get(0, {}), [(first, count(first.built).get(0, {}))]
 
 
 # --- results ----------------------------------------------------------------------------------

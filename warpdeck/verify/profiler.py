@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from warpdeck.verify import process
@@ -18,6 +19,10 @@ COUNTERS = {
 }
 """What is counted, and the detector that a rise of it is."""
 
+Counts = Mapping[str, float]
+"""By detector."""
+
+_MUTANT = re.compile(r"\bmutant_(\d+)_::")
 _HARNESS = re.compile(r"\bharness::")
 """The harness's own kernels are the same in every run and are left out."""
 
@@ -29,10 +34,10 @@ def find() -> str | None:
 
 def count(
     ncu: str, program: Path, version: str, shape: tuple[int, ...], seconds: float, *options: str
-) -> dict[str, float] | None:
-    """Return each detector's count over all launches of one run at `shape`.
+) -> dict[int, Counts]:
+    """Return each mutant's counts over all launches of one run at `shape`.
 
-    None where ncu counts nothing: most machines let none but an administrator read counters.
+    Empty where ncu counts nothing: most machines let none but an administrator read counters.
     """
     size = "x".join(map(str, shape))
     command = [ncu, "--csv", "--print-kernel-base", "demangled", "--print-units", "base"]
@@ -41,19 +46,21 @@ def count(
     return read(process.run(command, seconds, program.parent).stdout)
 
 
-def read(text: str) -> dict[str, float] | None:
-    """Return the counts of ncu's table `text`, summed over the kernels that are no harness's."""
+def read(text: str) -> dict[int, Counts]:
+    """Return the counts of ncu's table `text` by mutant, summed over its kernels.
+
+    A program that holds no mutants is number 0.
+    """
     lines = text.splitlines()
-    head = next((n for n, line in enumerate(lines) if '"Metric Name"' in line), None)
-    if head is None:
-        return None
-    totals = dict.fromkeys(COUNTERS.values(), 0.0)
-    seen = set()
+    head = next((n for n, line in enumerate(lines) if '"Metric Name"' in line), len(lines))
+    totals: dict[int, dict[str, float]] = {}
     for row in csv.DictReader(lines[head:]):
         name, value = row.get("Metric Name") or "", row.get("Metric Value") or ""
         digits = value.replace(",", "")
-        own = not _HARNESS.search(row.get("Kernel Name") or "")
+        kernel = row.get("Kernel Name") or ""
+        own = not _HARNESS.search(kernel)
         if own and name in COUNTERS and re.fullmatch(r"\d+(?:\.\d+)?", digits):
-            totals[COUNTERS[name]] += float(digits)
-            seen.add(name)
-    return totals if len(seen) == len(COUNTERS) else None
+            mutant = _MUTANT.search(kernel)
+            counts = totals.setdefault(int(mutant[1]) if mutant else 0, {})
+            counts[COUNTERS[name]] = counts.get(COUNTERS[name], 0) + float(digits)
+    return {number: counts for number, counts in totals.items() if len(counts) == len(COUNTERS)}

@@ -6,6 +6,7 @@ Owns: the form of those lines. Must not know how the program was made or why it 
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,23 +99,46 @@ def read(ran: process.Ran, seconds: float) -> VersionRun:
 def run_each(
     program: Path, version: str, numbers: Sequence[int], seconds: float, *options: str
 ) -> dict[int, VersionRun]:
-    """Run several mutants of one program, one after the other in one process.
+    """Run the original, number 0, and several mutants of one program, in few processes.
 
-    A process of its own for each would spend most of its time on starting. One that breaks
-    the context, crashes or hangs ends the process: then those after it are not in the result.
+    A process of its own for each would spend most of its time on starting. One that breaks the
+    context, crashes or hangs ends its process, and another goes on with the rest; what those
+    before it could have caused does not count, only what happens right after the original.
+    Where the original fails, the result ends with it.
     """
-    listed = ",".join(map(str, numbers))
-    command = [str(program), "--json", "--version", version, *options, "--mutant", f"{listed},"]
-    ran = process.run(command, seconds, program.parent)
     found: dict[int, VersionRun] = {}
+    left = list(numbers)
+    while left:
+        command = [str(program), "--json", "--version", version, *options]
+        command += ["--mutant", ",".join(map(str, [0, *left, ""]))]
+        ran, broken = _read_each(process.run(command, seconds, program.parent), seconds)
+        found |= {number: run for number, run in ran.items() if number != broken}
+        if broken == 0 or 0 not in ran or ran[0].failure:
+            break
+        if broken is not None and broken == left[0]:
+            found[broken] = ran[broken]
+        left = [number for number in left if number not in found]
+        left.sort(key=lambda number: number != broken)
+    return found
+
+
+def _read_each(ran: process.Ran, seconds: float) -> tuple[dict[int, VersionRun], int | None]:
+    """Return what each mutant printed, and the one that ended the process, if one did."""
+    found: dict[int, VersionRun] = {}
+    broken = None
     for part in ran.stdout.split('{"mutant": ')[1:]:
         head, _, printed = part.partition("\n")
         body, ended, code = printed.partition('{"ended": ')
-        one = replace(ran, stdout=body)
+        number = int(head.rstrip("}"))
         if ended:
-            one = replace(one, code=int(code.partition("}")[0]), timed_out=False, stderr="")
-        found[int(head.rstrip("}"))] = read(one, seconds)
-    return found
+            one = replace(ran, stdout=body, code=int(code.partition("}")[0]), stderr="")
+            one = replace(one, timed_out=False)
+        else:
+            broken = number
+            hung = ran.timed_out or ran.code == -signal.SIGALRM
+            one = replace(ran, stdout=body, timed_out=hung)
+        found[number] = read(one, seconds)
+    return found, broken
 
 
 def versions(program: Path, seconds: float) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 // -DLOOSE: a wide tolerance, not proven. -DWIDE: the same, proven. -DOVERCLAIM: more bytes than
 // the copy moves. -DMIMIC: a reference on the GPU that makes the kernel's own mistake.
 #include <cuda_fp16.h>
+#include <unistd.h>
 
 #include <map>
 
@@ -107,6 +108,20 @@ void other_stream(const Run& r) {
     copy<<<blocks(count(r)), 256, 0, side>>>(r.in[0], r.out, count(r));
 }
 
+// The work is over before the timed stream has got to where it is timed from.
+void over_before(const Run& r) {
+    static cudaStream_t side = nullptr;
+    if (!side) CUDA_CHECK(cudaStreamCreateWithFlags(&side, cudaStreamNonBlocking));
+    copy<<<blocks(count(r)), 256, 0, side>>>(r.in[0], r.out, count(r));
+    CUDA_CHECK(cudaStreamSynchronize(side));
+}
+
+// No cheat: the host thinks for longer than the device works, as in some libraries.
+void slow_host(const Run& r) {
+    usleep(200);
+    honest(r);
+}
+
 // Keeps the first answer for each shape, and copies that from then on.
 void cached_answer(const Run& r) {
     static std::map<harness::Shape, float*> answers;
@@ -204,6 +219,8 @@ int main(int argc, char** argv) {
                    {"through-half", through_half},
                    {"unsteady", unsteady},
                    {"other-stream", other_stream},
+                   {"over-before", over_before},
+                   {"slow-host", slow_host},
                    {"cached-answer", cached_answer},
                    {"persisted-l2", persisted_l2},
                    {"scrubs-nan", scrubs_nan},
