@@ -254,27 +254,30 @@ __device__ uint64_t descriptor(const bf16* tile) {
     F8(i + 32), F8(i + 40), F8(i + 48), F8(i + 56)
 
 // d += a · bᵀ, 64×256 += 64×16 · 16×256, by four warps.
-__device__ void wgmma(float (&d)[128], uint64_t a, uint64_t b) {
-    SM90A("{\n.reg .pred add;\nsetp.eq.b32 add, 0, 0;\n"
+// Without `add`, d need not have been zeroed.
+__device__ void wgmma(float (&d)[128], uint64_t a, uint64_t b,
+                      bool add) {
+    SM90A("{\n.reg .pred add;\nsetp.ne.b32 add, %130, 0;\n"
           "wgmma.mma_async.sync.aligned.m64n256k16"
           ".f32.bf16.bf16 {"
           TEN() TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6)
           TEN(7) TEN(8) TEN(9) TEN(10) TEN(11)
           "%120, %121, %122, %123, %124, %125, %126, %127}, "
           "%128, %129, add, 1, 1, 0, 0;\n}"
-          : F64(0), F64(64) : "l"(a), "l"(b));
+          : F64(0), F64(64) : "l"(a), "l"(b), "r"(int(add)));
 }
 // ANCHOR_END: wgmma-instruction
 
 // The same 208 columns wide.
-__device__ void wgmma(float (&d)[104], uint64_t a, uint64_t b) {
-    SM90A("{\n.reg .pred add;\nsetp.eq.b32 add, 0, 0;\n"
+__device__ void wgmma(float (&d)[104], uint64_t a, uint64_t b, bool add) {
+    SM90A("{\n.reg .pred add;\nsetp.ne.b32 add, %106, 0;\n"
           "wgmma.mma_async.sync.aligned.m64n208k16"
           ".f32.bf16.bf16 {"
           TEN() TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6)
           TEN(7) TEN(8) TEN(9) "%100, %101, %102, %103}, "
           "%104, %105, add, 1, 1, 0, 0;\n}"
-          : F64(0), F8(64), F8(72), F8(80), F8(88), F8(96) : "l"(a), "l"(b));
+          : F64(0), F8(64), F8(72), F8(80), F8(88), F8(96) : "l"(a), "l"(b),
+            "r"(int(add)));
 }
 
 // ANCHOR: stmatrix
@@ -473,11 +476,12 @@ struct Stage {  // both as TMA lays them down, swizzled
 // sum += the tiles' product, in four steps of 16.
 template <int sums>
 __device__ void multiply(float (&sum)[sums], const bf16* a,
-                         const bf16* b) {
+                         const bf16* b, bool add = true) {
     wgmma_fence();
 #pragma unroll
     for (int k = 0; k < STEP; k += 16)
-        wgmma(sum, descriptor(a + k), descriptor(b + k));
+        wgmma(sum, descriptor(a + k), descriptor(b + k),
+              add || k > 0);
     wgmma_commit();
 }
 // ANCHOR_END: multiply
@@ -704,12 +708,12 @@ persistent_kernel(const __grid_constant__ CUtensorMap A,
         for (int tile = begin; tile < rows * cols; tile += clusters) {
             int2 at = place(tile, rows, cols);
             int row = (at.x * BLOCKS + rank) * TALL + warp * STRIP;
-            float sum[wide / 2] = {};
+            float sum[wide / 2];  // set by the first step
             for (int k = 0; k < steps; k++, t++) {
                 int i = t % STAGES, parity = t / STAGES % 2;
                 wait(&full[i], parity);
                 multiply(sum, stages[i].a + group * ROWS * STEP,
-                         stages[i].b);
+                         stages[i].b, k > 0);
                 wgmma_wait<1>();  // the step before is done
                 if (k > 0 && lane < BLOCKS)
                     arrive_at(&empty[(t - 1) % STAGES], lane);
