@@ -162,6 +162,12 @@ def test_too_many_survivors_are_told_however_well_argued(copied: Path) -> None:
     )
 
 
+def test_who_asks_for_no_mutants_is_not_held_to_the_goal(copied: Path) -> None:
+    edit(copied, "equivalent: nobody", "undetected: nobody")
+    edit(copied, "mutants: true", "mutants: false")
+    assert told(verify(copied)[0]) == ""
+
+
 # --- what asks for mutants -----------------------------------------------------------------
 
 
