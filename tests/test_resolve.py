@@ -233,7 +233,9 @@ def test_units() -> None:
         "990 GB/s",
         "3.8 TB/s",
     ]
-    assert [in_percent(ratio) for ratio in (0, 0.894, 1.02)] == ["?", "89 %", "100 %"]
+    assert [in_percent(ratio) for ratio in (0, 0.894, 0.996, 1.02, 2.57)] == [
+        *("?", "89 %", "100 %", "102 %", "260 %")
+    ]
 
 
 def test_kernels_are_read_once(bench: Bench, fresh: Resolver) -> None:

@@ -385,8 +385,14 @@ def rate_of(case: Case) -> str:
 
 
 def in_percent(ratio: float) -> str:
-    """Return a ratio as a percentage; `?` for 0."""
-    return f"{two_digits(ratio * 100)} %" if ratio else UNMEASURED
+    """Return a ratio as a percentage; `?` for 0.
+
+    Beside 100 % two digits would hide, or make up, as much as the last step of a ladder gains.
+    """
+    if not ratio:
+        return UNMEASURED
+    percent = ratio * 100
+    return f"{percent:.0f} %" if 100 <= percent < 200 else f"{two_digits(percent)} %"
 
 
 def _time_us(case: Case) -> float:
