@@ -230,6 +230,14 @@ def test_an_output_that_says_nothing_or_two_things_is_a_problem(
     assert (text in told(verify(project))) == (printed == "pid")
 
 
+def test_what_a_gpu_prints_that_comes_from_idling_does_not_count(project: Path) -> None:
+    edit(project, "prints: hello from 32 lanes", "prints: warm", "toy/hello.cu")
+    result = verify(project)
+    assert told(result) == ""
+    receipt = json.loads(result.written[0].read_text("utf-8"))
+    assert [output["stdout"] for output in receipt["outputs"]] == ["warm\n"]
+
+
 @pytest.mark.parametrize(
     ("tool", "expected"),
     [
