@@ -25,12 +25,12 @@ def test_line_of_a_step(fresh: Resolver) -> None:
     code = fresh.code(directive("include demo.cu:index"))
     line = proof_line(code, "en")
     assert shown(line.replace("<br>", "\n").replace("</div>", "\n")).splitlines() == [
-        "8192×8192: 540 µs, 5.4 TB/s, 26 % of the limit (copy {{c1::x}})",
+        "8192×8192: 540\u00a0µs, 5.4\u00a0TB/s, 26\u00a0% of the limit (copy {{c1::x}})",
         "Compiled, run and checked on Test GPU <1>",
         "compute-sanitizer clean: memcheck",
     ]
     assert "{{" not in line, "a label cannot open a blank"
-    assert "达上限（拷贝）的 26 %" in proof_line(code, "zh")
+    assert "达上限（拷贝）的 26\u00a0%" in proof_line(code, "zh")
 
 
 def test_line_of_what_computes_is_in_flops_and_names_the_library(fresh: Resolver) -> None:
@@ -43,9 +43,9 @@ def test_line_of_what_computes_is_in_flops_and_names_the_library(fresh: Resolver
     code = replace(code, proof=replace(code.proof, kernel=kernel, version=version))
     line = shown(proof_line(code, "en").replace("<br>", "\n").replace("</div>", "\n"))
     assert line.splitlines()[0] == (
-        "8192×8192: 540 µs, 51 TFLOP/s, 26 % of the limit (FP32 peak); 97 % of cuBLAS"
+        "8192×8192: 540\u00a0µs, 51\u00a0TFLOP/s, 26\u00a0% of the limit (FP32 peak); 97\u00a0% of cuBLAS"
     )
-    assert "；为 cuBLAS 的 97 %" in proof_line(code, "zh")
+    assert "；为 cuBLAS 的 97\u00a0%" in proof_line(code, "zh")
 
 
 def test_line_counts_the_mutants_that_are_not_equivalent(fresh: Resolver) -> None:
@@ -64,7 +64,7 @@ def test_line_counts_the_mutants_that_are_not_equivalent(fresh: Resolver) -> Non
 
 def test_line_of_the_limit_does_not_compare_it_with_itself(fresh: Resolver) -> None:
     line = proof_line(fresh.code(directive("include demo.cu:all")), "en")
-    assert "140 µs, 1.4 TB/s; this is the limit of the ladder" in line
+    assert "140\u00a0µs, 1.4\u00a0TB/s; this is the limit of the ladder" in line
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_bar_never_leaves_its_box(fresh: Resolver, bench: Bench) -> None:
     receipt = replace(RECEIPT, versions=(replace(RECEIPT.versions[0], cases=(above,)),))
     resolver = Resolver(bench.root, {"demo": KERNEL}, {"demo": receipt})
     chart = ladder_chart(Proof(KERNEL, receipt, step=KERNEL.steps[0]), resolver, "en")
-    assert 'style="width:100%"' in chart and "120 %" in chart
+    assert 'style="width:100%"' in chart and "120\u00a0%" in chart
 
 
 def test_step_without_a_label_has_its_name() -> None:

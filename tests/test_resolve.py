@@ -125,11 +125,11 @@ def test_file_of_no_kernel_is_not_proven(fresh: Resolver) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("time demo:all", "140 µs"),
-        ("time demo:index 8192x8192", "540 µs"),
-        ("time demo:all 4x5", "3.0 µs"),
-        ("rate demo:all", "1.4 TB/s"),
-        ("ratio demo:index", "26 %"),
+        ("time demo:all", "140\u00a0µs"),
+        ("time demo:index 8192x8192", "540\u00a0µs"),
+        ("time demo:all 4x5", "3.0\u00a0µs"),
+        ("rate demo:all", "1.4\u00a0TB/s"),
+        ("ratio demo:index", "26\u00a0%"),
         ("speedup demo:all/index", "3.9×"),
         ("seen demo:off-by-one", "compare: wrong at [0] <x>"),
     ],
@@ -221,20 +221,20 @@ def test_two_digits(value: float, words: str) -> None:
 def test_units() -> None:
     assert [in_time(us) for us in (0, 3.14, 139.6, 999, 1500, 2.5e6)] == [
         "?",
-        "3.1 µs",
-        "140 µs",
-        "1.0 ms",
-        "1.5 ms",
-        "2.5 s",
+        "3.1\u00a0µs",
+        "140\u00a0µs",
+        "1.0\u00a0ms",
+        "1.5\u00a0ms",
+        "2.5\u00a0s",
     ]
     assert [in_rate(rate) for rate in (0, 12.3, 994, 3840)] == [
         "?",
-        "12 GB/s",
-        "990 GB/s",
-        "3.8 TB/s",
+        "12\u00a0GB/s",
+        "990\u00a0GB/s",
+        "3.8\u00a0TB/s",
     ]
     assert [in_percent(ratio) for ratio in (0, 0.894, 0.996, 1.02, 2.57)] == [
-        *("?", "89 %", "100 %", "102 %", "260 %")
+        *("?", "89\u00a0%", "100\u00a0%", "102\u00a0%", "260\u00a0%")
     ]
 
 

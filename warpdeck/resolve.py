@@ -364,8 +364,8 @@ def in_time(microseconds: float) -> str:
         return UNMEASURED
     for unit, size in (("s", 1e6), ("ms", 1e3)):
         if microseconds >= size * 0.995:
-            return f"{two_digits(microseconds / size)} {unit}"
-    return f"{two_digits(microseconds)} µs"
+            return _with_unit(two_digits(microseconds / size), unit)
+    return _with_unit(two_digits(microseconds), "µs")
 
 
 def in_rate(gb_per_s: float) -> str:
@@ -373,14 +373,14 @@ def in_rate(gb_per_s: float) -> str:
     if gb_per_s == 0:
         return UNMEASURED
     if gb_per_s >= 995:
-        return f"{two_digits(gb_per_s / 1000)} TB/s"
-    return f"{two_digits(gb_per_s)} GB/s"
+        return _with_unit(two_digits(gb_per_s / 1000), "TB/s")
+    return _with_unit(two_digits(gb_per_s), "GB/s")
 
 
 def rate_of(case: Case) -> str:
     """Return the rate of `case` in what its kernel is bound by: arithmetic, else bytes."""
     if case.tflop_per_s:
-        return f"{two_digits(case.tflop_per_s)} TFLOP/s"
+        return _with_unit(two_digits(case.tflop_per_s), "TFLOP/s")
     return in_rate(case.gb_per_s or 0.0)
 
 
@@ -392,7 +392,12 @@ def in_percent(ratio: float) -> str:
     if not ratio:
         return UNMEASURED
     percent = ratio * 100
-    return f"{percent:.0f} %" if 100 <= percent < 200 else f"{two_digits(percent)} %"
+    return _with_unit(f"{percent:.0f}" if 100 <= percent < 200 else two_digits(percent), "%")
+
+
+def _with_unit(number: str, unit: str) -> str:
+    """Return both with a space at which no line ends."""
+    return f"{number}\u00a0{unit}"
 
 
 def _time_us(case: Case) -> float:
