@@ -43,7 +43,8 @@ def test_line_of_what_computes_is_in_flops_and_names_the_library(fresh: Resolver
     code = replace(code, proof=replace(code.proof, kernel=kernel, version=version))
     line = shown(proof_line(code, "en").replace("<br>", "\n").replace("</div>", "\n"))
     assert line.splitlines()[0] == (
-        "8192×8192: 540\u00a0µs, 51\u00a0TFLOP/s, 26\u00a0% of the limit (FP32 peak); 97\u00a0% of cuBLAS"
+        "8192×8192: 540\u00a0µs, 51\u00a0TFLOP/s, 26\u00a0% of the limit (FP32 peak); "
+        "97\u00a0% of cuBLAS"
     )
     assert "；为 cuBLAS 的 97\u00a0%" in proof_line(code, "zh")
 
