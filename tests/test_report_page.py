@@ -129,7 +129,7 @@ def test_fits_a_phone_and_can_be_read(ours: str, theme: str) -> None:
 def test_survivors_are_shown_with_their_reasons(project: Path) -> None:
     path = project / "kernels/vector-add/receipts/test-gpu.json"
     document = json.loads(path.read_text())
-    survivor = {"mutant": "add:2:5:plus", "mutation": "`+` → `-`", "reason": "undetected: rare"}
+    survivor = {"mutant": "add:2:5:plus", "mutation": "`<` → `-`", "reason": "undetected: rare"}
     document["versions"][0]["mutants"] = {
         "made": 101,
         "killed": 99,
@@ -141,4 +141,5 @@ def test_survivors_are_shown_with_their_reasons(project: Path) -> None:
     argue(project, [survivor])
     page = page_of(project)
     assert "99 of 100 mutants killed, 1 more equivalent" in page
-    assert "add:2:5:plus</code> `+` → `-`" in page and "undetected: rare" in page
+    assert "add:2:5:plus</p><p><code>&lt;</code> → <code>-</code></p>" in page
+    assert "undetected: rare" in page

@@ -128,6 +128,7 @@ def make(found: Workspace, made: Report, reporter: Reporter) -> bytes:
         "percent": in_percent,
         "digits": two_digits,
         "shape": _shape,
+        "with_code": _with_code,
         "rate": rate_of,
         "html_language": html_language,
     }
@@ -264,6 +265,13 @@ def _bugs(
 
 def _highlighted(code: str, language: str) -> Markup:
     return Markup(highlight.to_html(code.strip("\n"), language))
+
+
+def _with_code(words: str) -> Markup:
+    """Return plain words with what stands between backticks as code."""
+    code = Markup("<code>{}</code>").format
+    parts = words.split("`")
+    return Markup("").join(code(part) if n % 2 else part for n, part in enumerate(parts))
 
 
 def _shape(shape: Sequence[int]) -> str:
