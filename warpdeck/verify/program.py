@@ -113,9 +113,9 @@ def run_each(
         command += ["--mutant", ",".join(map(str, [0, *left, ""]))]
         ran, broken = _read_each(process.run(command, seconds, program.parent), seconds)
         found |= {number: run for number, run in ran.items() if number != broken}
-        if broken == 0 or 0 not in ran or ran[0].failure:
+        if broken is None or broken == 0 or ran[0].failure:
             break
-        if broken is not None and broken == left[0]:
+        if broken == left[0]:
             found[broken] = ran[broken]
         left = [number for number in left if number not in found]
         left.sort(key=lambda number: number != broken)
