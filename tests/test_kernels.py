@@ -65,13 +65,13 @@ def test_a_limit_may_be_none_of_the_steps(project: Path) -> None:
     assert dict(kernel.limit_labels) == {"zh": "峰值", "en": "peak"}
 
 
-def test_a_kernel_may_be_a_draft_and_hide_its_library(project: Path) -> None:
+def test_a_kernel_may_be_a_draft(project: Path) -> None:
     (kernel,), _ = load_kernels(project)
-    assert (kernel.draft, kernel.baseline) == (False, True)
-    edit(project, "limit: copy", "limit: copy\ndraft: true\nbaseline: false")
+    assert not kernel.draft
+    edit(project, "limit: copy", "limit: copy\ndraft: true")
     (kernel,), found = load_kernels(project)
     assert found == []
-    assert (kernel.draft, kernel.baseline) == (True, False)
+    assert kernel.draft
 
 
 def test_output_programs_may_stand_alone(project: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from test_verify import TOOLS, only
 
 from warpdeck import mutation, receipts
 from warpdeck.kernels import load_kernels
-from warpdeck.verify import batch, bugs, profiler
+from warpdeck.verify import batch, bugs, process, profiler, program
 from warpdeck.verify.run import VerifyResult, run
 
 SAMPLE = Path(__file__).resolve().parent / "samples" / "mutants"
@@ -100,6 +101,28 @@ def test_the_score_leaves_out_what_is_equivalent(verified: Path) -> None:
     assert mutation.score(receipt.versions) == (19, 19)
 
 
+# --- several in one process ---------------------------------------------------------------
+
+
+def printed(command: Sequence[str]) -> process.Ran:
+    """Play a program: 2 breaks its process unless right after the original, 3 always does."""
+    numbers = [int(number) for number in command[-1].strip(",").split(",")]
+    said = ""
+    for place, number in enumerate(numbers):
+        said += f'{{"mutant": {number}}}\n'
+        if number == 3 or (number == 2 and place > 1):
+            return process.Ran(1, said, "")
+        said += '{"version": "v", "done": {"cases": 1}}\n{"ended": 0}\n'
+    return process.Ran(0, said, "")
+
+
+def test_a_break_counts_only_right_after_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "run", lambda command, *_: printed(command))
+    found = program.run_each(Path("/mutants"), "v", [1, 2, 3, 4], 9)
+    assert {n for n, run in found.items() if run.failure} == {3}
+    assert sorted(found) == [0, 1, 2, 3, 4]
+
+
 # --- reasons ----------------------------------------------------------------------------
 
 
@@ -160,12 +183,6 @@ def test_too_many_survivors_are_told_however_well_argued(copied: Path) -> None:
     assert "19 of 21 mutants that are not equivalent were caught. Strengthen the checks until " in (
         told(verify(copied)[0])
     )
-
-
-def test_who_asks_for_no_mutants_is_not_held_to_the_goal(copied: Path) -> None:
-    edit(copied, "equivalent: nobody", "undetected: nobody")
-    edit(copied, "mutants: true", "mutants: false")
-    assert told(verify(copied)[0]) == ""
 
 
 # --- what asks for mutants -----------------------------------------------------------------

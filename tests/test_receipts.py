@@ -101,20 +101,6 @@ def test_flops_are_shown_where_arithmetic_is_the_limit(
     assert receipt.versions[1].cases[0].tflop_per_s == shown
 
 
-def test_a_comparison_that_kernel_yml_hides_is_not_read(project: Path) -> None:
-    data = document(project)
-    data["versions"][1]["cases"][0]["baseline"] = {"name": "cuLib", "ratio": 2.0}
-    receipts.write(project, toy(project), data)
-    receipt, _ = best(project)
-    assert receipt and receipt.versions[1].cases[0].baseline
-    path = project / TOY / "kernel.yml"
-    text = path.read_text("utf-8")
-    path.write_text(text.replace("limit:", "baseline: false\nlimit:", 1), "utf-8")
-    receipt, found = best(project)
-    assert found == [] and receipt
-    assert receipt.versions[1].cases[0].baseline is None
-
-
 def test_our_own_receipts_are_whole() -> None:
     for kernel in load_kernels(ROOT)[0]:
         assert receipts.load(ROOT, kernel)[1] == []

@@ -78,7 +78,6 @@ def _kernel(name: str, yaml: Yaml) -> Kernel:
         flags=tuple(data["flags"]),
         limit=limit if isinstance(limit, str) else "",
         limit_labels=() if isinstance(limit, str) else tuple(limit.items()),
-        baseline=data.get("baseline", True),
         draft=data.get("draft", False),
         arch=data.get("arch", ""),
         shape=tuple(data.get("shape") or ()),

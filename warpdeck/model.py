@@ -328,9 +328,6 @@ class Kernel:
     outputs: tuple[OutputSpec, ...]
     limit_labels: tuple[tuple[str, str], ...] = ()
     """(language, a few words) pairs for a limit that is no step."""
-    baseline: bool = True
-    """Whether the comparison with a library may be shown: not where the library's call keeps
-    the host busy for longer than the device, so that its time is not the device's."""
     draft: bool = False
     """Whether it waits to be verified: without a receipt it is no problem, and on no card."""
     arch: str = ""

@@ -94,7 +94,7 @@ def problems(kernel: Kernel, receipt: Receipt) -> Iterator[Problem]:
     unargued = list(_unargued(kernel, at, survivors.values()))
     yield from unargued
     killed, total = score(receipt.versions)
-    if kernel.mutants and killed < GOAL * total and not unargued:
+    if killed < GOAL * total and not unargued:
         message = f"{killed} of {total} mutants that are not equivalent were caught"
         hint = f"Strengthen the checks until they catch {GOAL:.0%}."
         yield Problem(at, "weak-checks", message, hint)

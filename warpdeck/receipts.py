@@ -13,7 +13,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -180,18 +179,7 @@ def _read(path: Path, shown: str, kernel: Kernel) -> tuple[Receipt | None, list[
     document, problems = jsonfile.load(path, shown, _SCHEMA, partial(_broken, kernel))
     if not document:
         return None, problems
-    receipt = parse(document)
-    return (receipt if kernel.baseline else _without_baselines(receipt)), problems
-
-
-def _without_baselines(receipt: Receipt) -> Receipt:
-    return replace(
-        receipt,
-        versions=tuple(
-            replace(version, cases=tuple(replace(case, baseline=None) for case in version.cases))
-            for version in receipt.versions
-        ),
-    )
+    return parse(document), problems
 
 
 def _broken(kernel: Kernel, at: Location, message: str) -> Problem:

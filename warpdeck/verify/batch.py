@@ -113,8 +113,9 @@ _NEEDLESS = re.compile(r"-O\d?|-lineinfo|--generate-line-info")
 def _flags(flags: Sequence[str]) -> list[str]:
     """Leave out what costs time here and gives nothing: line numbers, other people's code.
 
-    -O is the host's level: the device's code stays the same, and at 1 the host's, which is most
-    of such a program, is compiled in half the time and still computes references quickly.
+    -O is the host's level: the device's code stays the same. At 1 the host's code, which takes
+    most of the time, is compiled in little more than half of it and still computes references
+    quickly.
     """
     left = [flag for flag in flags if not _NEEDLESS.fullmatch(flag)]
     return [*left, "-O1", "-DHARNESS_NO_BASELINES"]

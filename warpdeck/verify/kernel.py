@@ -30,7 +30,7 @@ Key = tuple[str, str]
 MAIN: Key = ("main", "program")
 
 AT_ONCE = 8
-"""Processes on one GPU: it gives each its turn, and changing turns costs more than the work."""
+"""Processes on one GPU, which gives each its turn: with more, compute-sanitizer gets no faster."""
 
 
 @dataclass(frozen=True, slots=True)
