@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_verify import TOOLS, only
+from test_verify import TOOLS, give_gpus, only
 
 from warpdeck import mutation, receipts
 from warpdeck.kernels import load_kernels
@@ -220,8 +220,10 @@ def test_mutants_are_added_to_a_fresh_receipt_whose_times_stay(
     again = json.loads(path.read_text("utf-8"))
     assert [version["mutants"] for version in again["versions"]] == taken
     assert again["driver"] == "599"
-    assert "copy: compiled 22 of 23 mutants and" in "\n".join(lines)
-    assert lines[-1] == "copy: wrote kernels/copy/receipts/toy-gpu-9000.json"
+    text = "\n".join(lines)
+    assert "copy/whole: compiled 1 of 2 mutants and" in text
+    assert "copy/tile: compiled 21 of 21 mutants and" in text
+    assert "copy/tile: 21 mutants, 18 killed (bank-conflicts 1, compare 9, " in text
 
 
 def test_what_was_tested_before_an_interruption_is_not_tested_again(
@@ -233,8 +235,29 @@ def test_what_was_tested_before_an_interruption_is_not_tested_again(
     taken = data["versions"][1].pop("mutants")
     path.write_bytes(json.dumps(data).encode())
     _, lines = verify(project)
-    assert "copy: compiled 21 of 21 mutants and" in "\n".join(lines)
+    assert "copy/tile: compiled 21 of 21 mutants and" in "\n".join(lines)
+    assert "copy/whole" not in "\n".join(lines)
     assert written(project)["tile"] == taken
+
+
+def test_every_gpu_takes_a_share_of_one_kernel_s_mutants(
+    verified: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    give_gpus(tmp_path / "tools", "Toy GPU 9000", "Other GPU", "Toy GPU 9000")
+    used = list[str]()
+    compare = bugs.wrong_each
+
+    def noted(*given: Any) -> dict[int, str]:
+        used.append(process.run(["printenv", "CUDA_VISIBLE_DEVICES"], 9, tmp_path).stdout.strip())
+        return compare(*given)
+
+    monkeypatch.setattr(batch, "SIZE", 2)
+    monkeypatch.setattr(bugs, "wrong_each", noted)
+    result, _ = verify(project)
+    assert told(result) == ""
+    assert set(used) == {"0", "2"}
+    assert written(project) == written(verified)
 
 
 def test_a_receipt_whose_mutants_do_not_add_up_is_broken(copied: Path) -> None:

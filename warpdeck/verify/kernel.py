@@ -11,14 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any, TypeVar
 
 from warpdeck import receipts
-from warpdeck.model import BugSpec, Kernel, Location, OutputSpec, Problem
+from warpdeck.model import BugSpec, Kernel, Location, OutputSpec, Problem, WarpdeckError
 from warpdeck.receipts import SANITIZERS
 from warpdeck.snippets import region
 from warpdeck.verify import bugs, process, program, sanitizer
@@ -47,8 +46,6 @@ class Setup:
     seconds: float
     """Time limit of each process."""
     report: Callable[[str], None]
-    turn: Lock = field(default_factory=Lock)
-    """Held by a process that should have the GPU for itself while others compile."""
 
     def on_gpu(self, work: Iterable[Callable[[], Result]]) -> list[Result]:
         """Do all of `work`, which keeps the GPU busy, a few at a time; return as `parallel`."""
@@ -95,6 +92,14 @@ def verify(setup: Setup, kernel: Kernel) -> tuple[Path | None, list[Problem]]:
     resources = programs[MAIN].resources if kernel.file else {}
     document = _document(setup, kernel, checked, resources, sha)
     return receipts.write(setup.root, kernel, document), []
+
+
+def broke_off(kernel: Kernel, error: WarpdeckError | OSError) -> list[Problem]:
+    """Return the problems that `error` is for `kernel`."""
+    if isinstance(error, WarpdeckError):
+        return list(error.problems)
+    message = f"verifying broke off: {error}"
+    return [_problem(kernel, "broke-off", message, "Mend the cause, then verify again.")]
 
 
 def compile_all(

@@ -13,11 +13,12 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from warpdeck import mutation, receipts
@@ -25,13 +26,17 @@ from warpdeck.model import Kernel, Location, Problem, StepSpec, WarpdeckError
 from warpdeck.receipts import SANITIZERS
 from warpdeck.verify import batch, bugs, mutate, process, profiler, sanitizer, syntax
 from warpdeck.verify.batch import Batch, Built
-from warpdeck.verify.kernel import Setup
+from warpdeck.verify.kernel import Setup, broke_off
 from warpdeck.verify.mutate import Mutant
+from warpdeck.verify.pool import Pool
 from warpdeck.verify.profiler import Counts
 from warpdeck.verify.toolchain import Toolchain
 
 OVERFLOW = "int32"
 """The operator whose mutants only a shape of more than 2^31 elements shows."""
+
+_VERSIONS_AT_ONCE = 3
+"""For each GPU: one has it, while others compile."""
 
 _LONGEST = 30.0
 """Seconds for a mutant that is alone in its program, and so never waits for others."""
@@ -75,24 +80,63 @@ Caught = dict[str, str]
 """By mutant's id: the detector that was the first to catch it."""
 
 
-def verify(setup: Setup, kernel: Kernel) -> list[Problem]:
-    """Test the mutants of `kernel` and add what came of them to its receipt, which is fresh.
+def verify(pool: Pool, kernels: Sequence[Kernel]) -> dict[str, list[Problem]]:
+    """Test the mutants of `kernels`, whose receipts are fresh, and add what came of them.
 
     Each version's are written as soon as they are done; another call goes on with the rest.
+    Returns the problems by kernel.
     """
-    sha = receipts.source_sha256(setup.root, kernel)
-    document = receipts.document(setup.root, kernel, setup.gpu.name)
-    versions = {version["name"]: version for version in document["versions"]}
-    left = [step for step in kernel.steps if "mutants" not in versions[step.name]]
-    with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
-        for step, result in _test(setup, kernel, left, Path(folder)):
-            if sha != receipts.source_sha256(setup.root, kernel):
-                message = "the code changed while its mutants ran"
-                return [_problem(kernel, "changed", message, "Verify again.")]
-            versions[step.name]["mutants"] = result
-            mutation.argue(kernel, document)
-            receipts.write(setup.root, kernel, document)
-            setup.report(f"{kernel.name}/{step.name}: {_summary(result)}")
+    work = [
+        (kernel, step, lock)
+        for kernel in kernels
+        for lock in [Lock()]
+        for step in _left(pool, kernel)
+    ]
+    tasks = [partial(_add, pool, *task) for task in work]
+    found = pool.side_by_side(tasks, _VERSIONS_AT_ONCE * pool.gpus)
+    problems: dict[str, list[Problem]] = {kernel.name: [] for kernel in kernels}
+    for (kernel, _, _), more in zip(work, found, strict=True):
+        problems[kernel.name] += [
+            problem for problem in more if problem not in problems[kernel.name]
+        ]
+    return problems
+
+
+def _left(pool: Pool, kernel: Kernel) -> list[StepSpec]:
+    """Return the versions of whose mutants the receipt says nothing yet."""
+    document = receipts.document(pool.root, kernel, pool.gpu_name)
+    done = {version["name"] for version in document["versions"] if "mutants" in version}
+    return [step for step in kernel.steps if step.name not in done]
+
+
+def _add(pool: Pool, kernel: Kernel, step: StepSpec, writing: Lock) -> list[Problem]:
+    """Test the mutants of one version and write what came of them into the receipt."""
+    sha = receipts.source_sha256(pool.root, kernel)
+    try:
+        with tempfile.TemporaryDirectory(prefix="warpdeck-") as folder:
+            result = _test(pool, kernel, step, Path(folder))
+        with writing:
+            problems = _write(pool, kernel, step, result, sha)
+    except (WarpdeckError, OSError) as error:
+        problems = broke_off(kernel, error)
+    for problem in problems:
+        pool.report(f"{kernel.name}/{step.name}: {problem.message}")
+    return problems
+
+
+def _write(
+    pool: Pool, kernel: Kernel, step: StepSpec, result: dict[str, Any], sha: str
+) -> list[Problem]:
+    """Put `result` into the receipt, unless it is of other code than `sha`."""
+    if sha != receipts.source_sha256(pool.root, kernel):
+        message = "the code changed while its mutants ran"
+        return [_problem(kernel, "changed", message, "Verify again.")]
+    document = receipts.document(pool.root, kernel, pool.gpu_name)
+    version = next(v for v in document["versions"] if v["name"] == step.name)
+    version["mutants"] = result
+    mutation.argue(kernel, document)
+    receipts.write(pool.root, kernel, document)
+    pool.report(f"{kernel.name}/{step.name}: {_summary(result)}")
     return []
 
 
@@ -150,13 +194,12 @@ def _compile_alone(tools: Toolchain, kernel: Kernel, part: Part) -> Batch:
 # --- one kernel ------------------------------------------------------------------------
 
 
-def _test(
-    setup: Setup, kernel: Kernel, steps: Sequence[StepSpec], folder: Path
-) -> Iterator[tuple[StepSpec, dict[str, Any]]]:
-    """Yield each version and what its receipt will say of its mutants."""
+def _test(pool: Pool, kernel: Kernel, step: StepSpec, folder: Path) -> dict[str, Any]:
+    """Return what the receipt will say of one version's mutants."""
+    name = f"{kernel.name}/{step.name}"
     began = time.monotonic()
-    parts = prepare(setup.root, kernel, steps, folder)
-    settled = setup.parallel(partial(_settle, setup, kernel, part) for part in parts)
+    parts = prepare(pool.root, kernel, [step], folder)
+    settled = pool.side_by_side([partial(_settle, pool, kernel, part) for part in parts])
     trials = [
         trial
         for part, (done, _) in zip(parts, settled, strict=True)
@@ -165,15 +208,17 @@ def _test(
     caught = {name: kind for _, found in settled for name, kind in found.items()}
     made = sum(len(part.mutants) for part in parts)
     took = time.monotonic() - began
-    setup.report(
-        f"{kernel.name}: compiled {len(trials)} of {made} mutants and compared them in {took:.0f} s"
+    pool.report(
+        f"{name}: compiled {len(trials)} of {made} mutants and compared them in {took:.0f} s"
     )
-    caught |= _sanitize(setup, kernel, [trial for trial in trials if _is_left(trial, caught)])
-    for step in steps:
-        own = [trial for trial in trials if trial.mutant.version == step.name]
-        broken = sum(len(p.mutants) for p in parts if p.step == step) - len(own)
-        left = [trial for trial in own if _is_left(trial, caught)]
-        yield step, _result(own, caught | _measure(setup, kernel, left), broken)
+    with pool.gpu() as setup:
+        began = time.monotonic()
+        caught |= _sanitize(setup, [trial for trial in trials if _is_left(trial, caught)])
+        for detector in (_overflow, _time, _profile):
+            caught |= detector(setup, kernel, [t for t in trials if _is_left(t, caught)])
+        took = time.monotonic() - began
+    pool.report(f"{name}: sanitized and measured in {took:.0f} s")
+    return _result(trials, caught, made - len(trials))
 
 
 def _trials(part: Part, done: Batch) -> list[Trial]:
@@ -187,18 +232,6 @@ def _trials(part: Part, done: Batch) -> list[Trial]:
 
 def _is_left(trial: Trial, caught: Caught) -> bool:
     return not trial.built.same_code and trial.mutant.id not in caught
-
-
-def _measure(setup: Setup, kernel: Kernel, trials: list[Trial]) -> Caught:
-    """Run the detectors that need the GPU for themselves."""
-    began = time.monotonic()
-    caught: Caught = {}
-    for detector in (_overflow, _time, _profile):
-        caught |= detector(setup, kernel, [t for t in trials if t.mutant.id not in caught])
-    if trials:
-        took = time.monotonic() - began
-        setup.report(f"{kernel.name}/{trials[0].mutant.version}: measured in {took:.0f} s")
-    return caught
 
 
 def _groups(trials: Sequence[Trial]) -> list[list[Trial]]:
@@ -217,28 +250,33 @@ def _numbered(group: Sequence[Trial]) -> dict[int, Trial]:
 # --- detectors -----------------------------------------------------------------------------
 
 
-def _settle(setup: Setup, kernel: Kernel, part: Part) -> tuple[Batch, Caught]:
+def _settle(pool: Pool, kernel: Kernel, part: Part) -> tuple[Batch, Caught]:
     """Compile a part so that its original is right, and compare its mutants' results.
 
     Raises WarpdeckError where the original is wrong even in a program of its own.
     """
-    done = _compile(setup.toolchain, kernel, part)
-    caught = _compare(setup, part, done)
+    tools = pool.toolchain.narrowed(kernel.arch)
+    with pool.core():
+        done = _compile(tools, kernel, part)
+    caught = _compare(pool, part, done)
     if isinstance(caught, str) and _numbered(_trials(part, done)):
-        done = _compile_alone(setup.toolchain, kernel, part)
-        caught = _compare(setup, part, done)
+        with pool.core():
+            done = _compile_alone(tools, kernel, part)
+        caught = _compare(pool, part, done)
     if isinstance(caught, str):
         message = f"version '{part.step.name}' fails unchanged: {caught}"
         raise WarpdeckError(_problem(kernel, "control", message, "Mend the code."))
     return done, caught
 
 
-def _compare(setup: Setup, part: Part, done: Batch) -> Caught | str:
+def _compare(pool: Pool, part: Part, done: Batch) -> Caught | str:
     """Compare at boundary shapes; return what is wrong with the original if anything is."""
     trials = [trial for trial in _trials(part, done) if not trial.built.same_code]
     compare = _compare_together if _numbered(trials) else _compare_each
-    with setup.turn:  # side by side, each would wait for the others' turns
-        return compare(setup, part.step.name, trials) if trials else {}
+    if not trials:
+        return {}
+    with pool.gpu() as setup:
+        return compare(setup, part.step.name, trials)
 
 
 def _compare_together(setup: Setup, version: str, trials: Sequence[Trial]) -> Caught | str:
@@ -265,9 +303,8 @@ def _named(kind: str) -> str:
     return other.get(kind, "compare") if kind else ""
 
 
-def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
+def _sanitize(setup: Setup, trials: Sequence[Trial]) -> Caught:
     """Run each tool on all mutants of a program, and on each where it complains."""
-    began = time.monotonic()
 
     def run(tool: str, group: Sequence[Trial], *options: str) -> process.Ran:
         built = group[0].built
@@ -296,8 +333,6 @@ def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     for (trial, tool), bad in zip(doubtful, found, strict=True):
         if bad:
             caught.setdefault(trial.mutant.id, tool)
-    took = time.monotonic() - began
-    setup.report(f"{kernel.name}: {len(trials)} mutants passed and were sanitized in {took:.0f} s")
     return caught
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
 from warpdeck import mutation, receipts
-from warpdeck.model import Kernel, Location, Problem, Receipt, WarpdeckError
+from warpdeck.model import Kernel, Problem, Receipt, WarpdeckError
 from warpdeck.verify import kernel as one
 from warpdeck.verify import mutants, process, sanitizer, toolchain
+from warpdeck.verify.pool import Pool
 from warpdeck.verify.toolchain import Gpu, Toolchain
 
 SECONDS = 300.0
@@ -145,68 +144,32 @@ def _verify(
         report(f"not verified: {', '.join(kernel.name for kernel in todo)}")
         return VerifyResult(tuple(written), fresh, tuple(problems))
     share = max(1, jobs // len(gpus))
-    setups = [one.Setup(root, tools, command, each, share, seconds, report) for each in gpus]
-    for paths, found in _deal(setups, [partial(_one, kernel=k, refresh=refresh) for k in todo]):
-        written += [path for path in paths if path not in written]
-        problems += found
-    return VerifyResult(tuple(written), fresh, tuple(problems))
+    pool = Pool([one.Setup(root, tools, command, each, share, seconds, report) for each in gpus])
+    stale = [k for k in todo if refresh or not _is_fresh(root, k, gpu)]
+    done = pool.side_by_side([partial(_base, pool, kernel) for kernel in stale], pool.gpus)
+    failed = {kernel.name: more for kernel, more in zip(stale, done, strict=True) if more}
+    whole = [kernel for kernel in todo if kernel.name not in failed]
+    written += [receipts.path_of(root, kernel, pool.gpu_name) for kernel in whole]
+    failed |= mutants.verify(pool, [kernel for kernel in whole if kernel.mutants])
+    for kernel in todo:
+        problems += failed.get(kernel.name) or _unargued(root, kernel)
+    return VerifyResult(tuple(dict.fromkeys(written)), fresh, tuple(problems))
 
 
-Done = tuple[list[Path], list[Problem]]
-
-
-def _deal(setups: Sequence[one.Setup], work: Sequence[Callable[[one.Setup], Done]]) -> list[Done]:
-    """Do all of `work`, each piece on the first GPU that is free; return what came, in order.
-
-    A GPU has one piece at a time, so that nothing disturbs what is timed on it.
-    """
-    if len(setups) == 1:
-        return [task(setups[0]) for task in work]
-    free: SimpleQueue[one.Setup] = SimpleQueue()
-    for setup in setups:
-        free.put(setup)
-
-    def on_a_free_one(task: Callable[[one.Setup], Done]) -> Done:
-        setup = free.get()
-        order = "PCI_BUS_ID"  # CUDA's own numbers are not nvidia-smi's
-        devices = setup.gpu.device
+def _base(pool: Pool, kernel: Kernel) -> list[Problem]:
+    """Verify one kernel, without its mutants; what breaks on the way is its problem alone."""
+    path = None
+    with pool.gpu() as setup:
+        setup = replace(setup, toolchain=setup.toolchain.narrowed(kernel.arch))
         try:
-            with process.environment(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER=order):
-                return task(setup)
-        finally:
-            free.put(setup)
-
-    with ThreadPoolExecutor(len(setups)) as pool:
-        try:
-            return list(pool.map(on_a_free_one, work))
-        except KeyboardInterrupt:
-            process.end_all()  # before the pool waits for its threads
-            raise
-
-
-def _one(setup: one.Setup, kernel: Kernel, refresh: bool) -> Done:
-    """Verify one kernel, then its mutants; what breaks on the way is its problem alone."""
-    setup = replace(setup, toolchain=setup.toolchain.narrowed(kernel.arch))
-    written: list[Path] = []
-    found: list[Problem] = []
-    try:
-        if refresh or not _is_fresh(setup.root, kernel, setup.gpu):
             path, found = one.verify(setup, kernel)
-            written += [path] if path else []
-        if kernel.mutants and not found:
-            found = mutants.verify(setup, kernel)
-            written = [receipts.path_of(setup.root, kernel, setup.gpu.name)]
-    except WarpdeckError as error:
-        found = list(error.problems)
-    except OSError as error:
-        message = f"verifying broke off: {error}"
-        at = Location(f"kernels/{kernel.name}/kernel.yml")
-        found = [Problem(at, "broke-off", message, "Mend the cause, then verify again.")]
+        except (WarpdeckError, OSError) as error:
+            found = one.broke_off(kernel, error)
     for problem in found:  # all are told again at the end, which may be far
-        setup.report(f"{kernel.name}: {problem.message}")
-    for path in written:
-        setup.report(f"{kernel.name}: wrote {path.relative_to(setup.root).as_posix()}")
-    return written, found or list(_unargued(setup.root, kernel))
+        pool.report(f"{kernel.name}: {problem.message}")
+    if path:
+        pool.report(f"{kernel.name}: wrote {path.relative_to(pool.root).as_posix()}")
+    return found
 
 
 # --- what is there already ---------------------------------------------------------------
