@@ -103,7 +103,7 @@ def _kernel(name: str, yaml: Yaml) -> Kernel:
             for index, entry in enumerate(data.get("survivors") or ())
             for number, mutant in enumerate(_several(entry["mutant"]))
         ),
-        large=tuple(data.get("large") or ()),
+        large=tuple(tuple(shape) for shape in data.get("large") or ()),
     )
 
 

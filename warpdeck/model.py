@@ -335,8 +335,8 @@ class Kernel:
     mutants: bool = False
     """Whether a receipt must say what became of the mutants."""
     survivors: tuple[SurvivorSpec, ...] = ()
-    large: tuple[int, ...] = ()
-    """A shape of more than 2^31 elements, for mutants that overflow an int; empty: none."""
+    large: tuple[tuple[int, ...], ...] = ()
+    """Shapes with more than 2^31 elements somewhere, for mutants that overflow an int."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -41,8 +41,8 @@ _VERSIONS_AT_ONCE = 3
 _LONGEST = 30.0
 """Seconds for a mutant that is alone in its program, and so never waits for others."""
 
-_QUICKLY = ("--runs", "15")
-"""Enough for a factor of bugs.SLOWDOWN."""
+_QUICKLY = 15
+"""Timed runs, enough for a factor of bugs.SLOWDOWN."""
 
 _FEW = 1000.0
 """A counter that rises by less than this has not risen."""
@@ -337,15 +337,18 @@ def _sanitize(setup: Setup, trials: Sequence[Trial]) -> Caught:
 
 
 def _overflow(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
-    """Compare mutants that narrow an index at a shape where that overflows."""
-    narrowed = [trial for trial in trials if trial.mutant.operator == OVERFLOW]
-    if not kernel.large:
-        return {}
+    """Compare mutants that narrow an index at shapes where that overflows."""
     caught: Caught = {}
-    for group in _groups(narrowed):
-        before, after = _times(setup, replace(kernel, shape=kernel.large), group)
-        if before is not None:
-            caught |= {trial.mutant.id: "overflow" for trial, time in after if time is None}
+    for shape in kernel.large:
+        narrowed = [
+            trial
+            for trial in trials
+            if trial.mutant.operator == OVERFLOW and trial.mutant.id not in caught
+        ]
+        for group in _groups(narrowed):
+            before, after = _times(setup, shape, group, runs=1)
+            if before is not None:
+                caught |= {trial.mutant.id: "overflow" for trial, time in after if time is None}
     return caught
 
 
@@ -353,7 +356,7 @@ def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Time what is left, alone, against the original in the same program."""
     caught: Caught = {}
     for group in _groups(trials):
-        before, after = _times(setup, kernel, group)
+        before, after = _times(setup, kernel.shape, group, _QUICKLY)
         if before is None:
             version = group[0].mutant.version
             setup.report(f"{kernel.name}/{version}: the original cannot be timed here")
@@ -367,11 +370,11 @@ def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
 
 
 def _times(
-    setup: Setup, kernel: Kernel, group: Sequence[Trial]
+    setup: Setup, shape: tuple[int, ...], group: Sequence[Trial], runs: int
 ) -> tuple[float | None, list[tuple[Trial, float | None]]]:
-    """Return the medians of the original and of the mutants of one program."""
+    """Return the medians of the original and of the mutants of one program, None where wrong."""
     first = group[0]
-    how = (kernel.shape, setup.seconds, *_QUICKLY)
+    how = (shape, setup.seconds, "--runs", str(runs))
     numbered = _numbered(group)
     if numbered:
         path = first.built.program
