@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,14 +106,26 @@ def test_the_score_leaves_out_what_is_equivalent(verified: Path) -> None:
 
 
 def printed(command: Sequence[str]) -> process.Ran:
-    """Play a program: 2 breaks its process unless right after the original, 3 always does."""
+    """Play a program: 2 breaks its process unless right after the original, 3 always does.
+
+    4 is wrong at the second shape, 5 hangs at the third, 6 is never wrong.
+    """
     numbers = [int(number) for number in command[-1].strip(",").split(",")]
-    said = ""
-    for place, number in enumerate(numbers):
-        said += f'{{"mutant": {number}}}\n'
-        if number == 3 or (number == 2 and place > 1):
-            return process.Ran(1, said, "")
-        said += '{"version": "v", "done": {"cases": 1}}\n{"ended": 0}\n'
+    shapes = command[command.index("--shapes") + 1].split(",") if "--shapes" in command else [""]
+    said, wrong = "", set[int]()
+    for turn, shape in enumerate(shapes):
+        for place, number in enumerate(n for n in numbers if n not in wrong):
+            said += f'{{"mutant": {number}, "turn": {turn}}}\n'
+            if number == 3 or (number == 2 and place > 1):
+                return process.Ran(1, said, "")
+            if number == 5 and shape == "3x3":
+                return process.Ran(-signal.SIGALRM, said, "")
+            if number == 4 and shape == "2x2":
+                wrong.add(number)
+                failure = '{"kind": "value", "shape": [2, 2], "message": "off"}'
+                said += f'{{"version": "v", "failure": {failure}}}\n{{"ended": 1}}\n'
+            else:
+                said += '{"version": "v", "done": {"cases": 1}}\n{"ended": 0}\n'
     return process.Ran(0, said, "")
 
 
@@ -121,6 +134,30 @@ def test_a_break_counts_only_right_after_the_original(monkeypatch: pytest.Monkey
     found = program.run_each(Path("/mutants"), "v", [1, 2, 3, 4], 9)
     assert {n for n, run in found.items() if run.failure} == {3}
     assert sorted(found) == [0, 1, 2, 3, 4]
+
+
+def test_shape_after_shape_those_that_were_right_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = list[Sequence[str]]()
+
+    def noted(command: Sequence[str], *_: object) -> process.Ran:
+        commands.append(command[-3:])
+        return printed(command)
+
+    monkeypatch.setattr(process, "run", noted)
+    shapes = ["1x1", "2x2", "3x3", "4x4"]
+    numbers = [1, 2, 3, 4, 5, 6]
+    found = program.run_each(Path("/mutants"), "v", numbers, 9, shapes=shapes)
+    kinds = {n: run.failure.kind for n, run in found.items() if run.failure}
+    assert kinds == {3: "crash", 4: "value", 5: "time-limit"}
+    assert sorted(found) == [0, 1, 2, 3, 4, 5, 6]
+    assert [(command[0], command[2]) for command in commands] == [
+        ("1x1,2x2,3x3,4x4", "0,1,2,3,4,5,6,"),
+        ("1x1,2x2,3x3,4x4", "0,2,1,3,4,5,6,"),
+        ("1x1,2x2,3x3,4x4", "0,3,2,1,4,5,6,"),
+        ("1x1,2x2,3x3,4x4", "0,2,1,4,5,6,"),
+        ("3x3,4x4", "0,5,2,1,6,"),
+        ("3x3,4x4", "0,2,1,6,"),
+    ]
 
 
 # --- reasons ----------------------------------------------------------------------------

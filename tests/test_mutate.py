@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warpdeck.verify import batch, mutate, process, syntax, toolchain
+from warpdeck.verify import batch, mutate, process, program, syntax, toolchain
 from warpdeck.verify.mutate import Mutant
 from warpdeck.verify.operators import Edit
 
@@ -342,6 +342,56 @@ def test_a_program_holds_many_mutants_and_says_which_are_the_same(tmp_path: Path
     listed = process.run([str(real.program), *real.options, "--list"], 60, tmp_path)
     assert listed.stdout.split() == list(STEPS)
     assert process.run([str(real.program), "--mutant", "99", "--list"], 60, tmp_path).code == 2
+
+
+CUDA = """\
+inline int cudaDeviceSynchronize() { return 0; }
+inline int cudaGetLastError() { return 0; }
+enum { cudaSuccess };
+"""
+BEHAVES = b"""\
+#include <unistd.h>
+int main(int argc, char** argv) {
+    const char* shape = argv[argc - 1];
+    const char* fails_at = "no";
+    const char* hangs_at = "no";
+    const char* ends_at = "no";
+    if (!std::strcmp(shape, ends_at)) std::abort();
+    if (!std::strcmp(shape, hangs_at)) sleep(60);
+    if (!std::strcmp(shape, fails_at)) {
+        std::puts(R"({"failure": {"kind": "value", "shape": [2], "message": "!"}})");
+        return 1;
+    }
+    std::puts(R"({"done": {}})");
+    return 0;
+}
+"""
+
+
+def test_mutants_in_one_process_run_at_every_shape_until_they_fail(tmp_path: Path) -> None:
+    def changed(name: str, what: str, shape: str) -> Mutant:
+        start = BEHAVES.index(b'"no"', BEHAVES.index(what.encode()))
+        edits = (Edit(start, start + 4, f'"{shape}"'),)
+        return Mutant(name, "v", "x", 1, 1, edits, "", False)
+
+    slips = [
+        changed("fails", "fails_at", "2"),
+        changed("hangs", "hangs_at", "3"),
+        changed("ends", "ends_at", "3"),
+        changed("ends early", "ends_at", "1"),
+        changed("right", "ends_at", "5"),
+    ]
+    (tmp_path / "cuda_fp16.h").write_text(CUDA, "utf-8")
+    text, _ = batch.source(BEHAVES, slips)
+    (tmp_path / "mutants.cpp").write_bytes(text)
+    made = process.run(["g++", "-I.", "mutants.cpp", "-o", "mutants"], 60, tmp_path)
+    assert made.code == 0, made.stderr
+    ran = program.run_each(tmp_path / "mutants", "v", [1, 2, 3, 4, 5], 30, shapes=["1", "2", "3"])
+    kinds = {number: run.failure.kind if run.failure else "" for number, run in ran.items()}
+    assert kinds == {0: "", 1: "value", 2: "time-limit", 3: "crash", 4: "crash", 5: ""}
+    alone = process.run([str(tmp_path / "mutants"), "--mutant", "1", "--shape", "2"], 9, tmp_path)
+    assert alone.code == 1
+    assert process.run([str(tmp_path / "mutants"), "--shape", "2"], 9, tmp_path).code == 2
 
 
 @needs_nvcc

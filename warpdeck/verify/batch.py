@@ -7,9 +7,10 @@ mutant is tested with.
 Each mutant is a copy of the whole file in a namespace of its own, `mutant_<number>_`; number
 0 is the original, the control. What nothing of the version can call is left empty in every
 copy, so that a ladder of ten kernels is not compiled ten times over. `--mutant <number>`
-chooses one, `--mutant <number>,<number>` runs several one after the other, and ends where one
-takes far longer than number 0 took before it. Where such a program cannot be made (the file
-has an `extern "C"`, say), each mutant becomes a program of its own.
+chooses one, `--mutant <number>,<number>` runs several one after the other, at each of
+`--shapes` if there are any, and ends where one takes far longer than number 0 took before it.
+Where such a program cannot be made (the file has an `extern "C"`, say), each mutant becomes a
+program of its own.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ _HALF = b"#include <cuda_fp16.h>\n"
 """Some mutants round to half."""
 _HEADERS = b"".join(
     b"#include <%s>\n" % name
-    for name in (b"cstdio", b"cstdlib", b"cstring", b"ctime", b"sys/time.h")
+    for name in (b"cstdio", b"cstdlib", b"cstring", b"ctime", b"set", b"sys/time.h", b"vector")
 )
 _INCLUDE = re.compile(rb"^[ \t]*#[ \t]*include\b[^\n]*", re.MULTILINE)
 
@@ -180,36 +181,56 @@ static void end_in(double seconds) {
     when.it_value.tv_usec = long(1e6 * (seconds - long(seconds)));
     setitimer(ITIMER_REAL, &when, nullptr);
 }
-static int run_mutants(char* list, int argc, char** argv) {
-    double limit = 0;
+// Runs the mutants of `list` at each of `shapes`, at those after it only where all went well.
+static int run_mutants(char* list, char* shapes, int argc, char** argv) {
     cudaDeviceSynchronize();  // or the first one's time would be that of starting CUDA
-    for (char* next = list; next; next = std::strchr(next, ',')) {
-        if (*next == ',' && !*++next) break;
-        int mutant = std::atoi(next);
-        std::printf("{\\"mutant\\": %%d}\\n", mutant);
-        std::fflush(stdout);
-        double begin = seconds_now();
-        end_in(limit);
-        int code = run_mutant(mutant, argc, argv);
-        // What a broken context says of the next one would be no truth about that.
-        if (cudaDeviceSynchronize() != cudaSuccess) return 1;
-        cudaGetLastError();
-        end_in(0);
-        if (mutant == 0) limit = %g + %g * (seconds_now() - begin);
-        std::printf("{\\"ended\\": %%d}\\n", code);
-        std::fflush(stdout);
+    std::set<int> wrong;
+    char* shape = std::strtok(shapes, ",");
+    for (int turn = 0; turn == 0 || shape; turn++, shape = std::strtok(nullptr, ",")) {
+        std::vector<char*> words(argv, argv + argc);
+        char flag[] = "--shape";
+        if (shape) words.insert(words.end(), {flag, shape});
+        double limit = 0;
+        for (char* next = list; next; next = std::strchr(next, ',')) {
+            if (*next == ',' && !*++next) break;
+            int mutant = std::atoi(next);
+            if (wrong.count(mutant)) continue;
+            std::printf("{\\"mutant\\": %%d, \\"turn\\": %%d}\\n", mutant, turn);
+            std::fflush(stdout);
+            double begin = seconds_now();
+            end_in(limit);
+            int code = run_mutant(mutant, int(words.size()), words.data());
+            // What a broken context says of the next one would be no truth about that.
+            if (cudaDeviceSynchronize() != cudaSuccess) return 1;
+            cudaGetLastError();
+            end_in(0);
+            if (mutant == 0) limit = %g + %g * (seconds_now() - begin);
+            std::printf("{\\"ended\\": %%d}\\n", code);
+            std::fflush(stdout);
+            if (code != 0) wrong.insert(mutant);
+            if (wrong.count(0)) return 1;
+        }
     }
     return 0;
 }
-int main(int argc, char** argv) {
-    for (int i = 1; i + 1 < argc; i++) {
-        if (std::strcmp(argv[i], "--mutant")) continue;
-        char* list = argv[i + 1];
-        for (int k = i; k + 2 <= argc; k++) argv[k] = argv[k + 2];
-        if (!std::strchr(list, ',')) return run_mutant(std::atoi(list), argc - 2, argv);
-        return run_mutants(list, argc - 2, argv);
+// Takes the value of `flag` out of the arguments; null where there is none.
+static char* taken(const char* flag, int* argc, char** argv) {
+    for (int i = 1; i + 1 < *argc; i++) {
+        if (std::strcmp(argv[i], flag)) continue;
+        char* value = argv[i + 1];
+        for (int k = i; k + 2 <= *argc; k++) argv[k] = argv[k + 2];
+        *argc -= 2;
+        return value;
     }
-    return 2;
+    return nullptr;
+}
+int main(int argc, char** argv) {
+    char* list = taken("--mutant", &argc, argv);
+    char* shapes = taken("--shapes", &argc, argv);
+    char none[] = "";
+    if (!list) return 2;
+    if (!std::strchr(list, ',')) return run_mutant(std::atoi(list), argc, argv);
+    return run_mutants(list, shapes ? shapes : none, argc, argv);
 }"""
 
 

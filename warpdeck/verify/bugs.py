@@ -69,13 +69,21 @@ def wrong(path: Path, version: str, seconds: float, *options: str) -> dict[str, 
     return {"compare" if kind in program.COMPARED else kind: run.failure.message}
 
 
-def wrong_each(path: Path, version: str, numbers: Sequence[int], seconds: float) -> dict[int, str]:
-    """Run several mutants of one program; return what was wrong with each, empty for nothing.
+def wrong_each(
+    path: Path,
+    version: str,
+    numbers: Sequence[int],
+    seconds: float,
+    shapes: Sequence[tuple[int, ...]],
+) -> dict[int, str]:
+    """Run several mutants of one program at `shapes`, in that order.
 
-    The original is number 0. What tests the harness itself is left out.
+    Returns what was wrong with each, empty for nothing. The original is number 0. What tests the
+    harness itself is left out.
     """
     options = ("--check-only", "--trust-bench", *_SEED)
-    runs = program.run_each(path, version, numbers, seconds, *options)
+    sizes = ["x".join(map(str, shape)) for shape in shapes]
+    runs = program.run_each(path, version, numbers, seconds, *options, shapes=sizes)
     return {number: run.failure.kind if run.failure else "" for number, run in runs.items()}
 
 

@@ -9,6 +9,7 @@ as its number 0: where that is not right, nothing that the program says of a mut
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
@@ -35,7 +36,7 @@ from warpdeck.verify.toolchain import Toolchain
 OVERFLOW = "int32"
 """The operator whose mutants only a shape of more than 2^31 elements shows."""
 
-_VERSIONS_AT_ONCE = 3
+_VERSIONS_AT_ONCE = 2
 """For each GPU: one has it, while others compile."""
 
 _LONGEST = 30.0
@@ -75,6 +76,8 @@ class Trial:
     built: Built
     control: Built
 
+
+Shapes = Sequence[tuple[int, ...]]
 
 Caught = dict[str, str]
 """By mutant's id: the detector that was the first to catch it."""
@@ -199,7 +202,8 @@ def _test(pool: Pool, kernel: Kernel, step: StepSpec, folder: Path) -> dict[str,
     name = f"{kernel.name}/{step.name}"
     began = time.monotonic()
     parts = prepare(pool.root, kernel, [step], folder)
-    settled = pool.side_by_side([partial(_settle, pool, kernel, part) for part in parts])
+    shapes = _checked(pool, kernel, step)
+    settled = pool.side_by_side([partial(_settle, pool, kernel, part, shapes) for part in parts])
     trials = [
         trial
         for part, (done, _) in zip(parts, settled, strict=True)
@@ -219,6 +223,14 @@ def _test(pool: Pool, kernel: Kernel, step: StepSpec, folder: Path) -> dict[str,
         took = time.monotonic() - began
     pool.report(f"{name}: sanitized and measured in {took:.0f} s")
     return _result(trials, caught, made - len(trials))
+
+
+def _checked(pool: Pool, kernel: Kernel, step: StepSpec) -> list[tuple[int, ...]]:
+    """Return the shapes that the receipt says the whole version is right at, small ones first."""
+    document = receipts.document(pool.root, kernel, pool.gpu_name)
+    version = next(v for v in document["versions"] if v["name"] == step.name)
+    shapes = [tuple(case["shape"]) for case in version["cases"] if "time_us" not in case]
+    return sorted(shapes, key=math.prod)
 
 
 def _trials(part: Part, done: Batch) -> list[Trial]:
@@ -250,7 +262,7 @@ def _numbered(group: Sequence[Trial]) -> dict[int, Trial]:
 # --- detectors -----------------------------------------------------------------------------
 
 
-def _settle(pool: Pool, kernel: Kernel, part: Part) -> tuple[Batch, Caught]:
+def _settle(pool: Pool, kernel: Kernel, part: Part, shapes: Shapes) -> tuple[Batch, Caught]:
     """Compile a part so that its original is right, and compare its mutants' results.
 
     Raises WarpdeckError where the original is wrong even in a program of its own.
@@ -258,31 +270,34 @@ def _settle(pool: Pool, kernel: Kernel, part: Part) -> tuple[Batch, Caught]:
     tools = pool.toolchain.narrowed(kernel.arch)
     with pool.core():
         done = _compile(tools, kernel, part)
-    caught = _compare(pool, part, done)
+    caught = _compare(pool, part, done, shapes)
     if isinstance(caught, str) and _numbered(_trials(part, done)):
         with pool.core():
             done = _compile_alone(tools, kernel, part)
-        caught = _compare(pool, part, done)
+        caught = _compare(pool, part, done, shapes)
     if isinstance(caught, str):
         message = f"version '{part.step.name}' fails unchanged: {caught}"
         raise WarpdeckError(_problem(kernel, "control", message, "Mend the code."))
     return done, caught
 
 
-def _compare(pool: Pool, part: Part, done: Batch) -> Caught | str:
+def _compare(pool: Pool, part: Part, done: Batch, shapes: Shapes) -> Caught | str:
     """Compare at boundary shapes; return what is wrong with the original if anything is."""
     trials = [trial for trial in _trials(part, done) if not trial.built.same_code]
-    compare = _compare_together if _numbered(trials) else _compare_each
     if not trials:
         return {}
     with pool.gpu() as setup:
-        return compare(setup, part.step.name, trials)
+        if _numbered(trials):
+            return _compare_together(setup, part.step.name, trials, shapes)
+        return _compare_each(setup, part.step.name, trials)
 
 
-def _compare_together(setup: Setup, version: str, trials: Sequence[Trial]) -> Caught | str:
+def _compare_together(
+    setup: Setup, version: str, trials: Sequence[Trial], shapes: Shapes
+) -> Caught | str:
     numbered = _numbered(trials)
     program = trials[0].built.program
-    kinds = bugs.wrong_each(program, version, list(numbered), setup.seconds)
+    kinds = bugs.wrong_each(program, version, list(numbered), setup.seconds, shapes)
     if wrong := kinds.get(0, "crash"):
         return wrong
     found = {t.mutant.id: _named(kinds.get(number, "")) for number, t in numbered.items()}

@@ -33,7 +33,8 @@ class Pool:
         self.toolchain = setups[0].toolchain
         self.gpu_name = setups[0].gpu.name
         self.report = setups[0].report
-        self._cores = Semaphore(sum(setup.jobs for setup in setups))
+        # What runs on a GPU needs a core too: it computes the reference.
+        self._cores = Semaphore(max(1, sum(setup.jobs for setup in setups) - self.gpus))
         self._free: SimpleQueue[Setup] = SimpleQueue()
         for setup in setups:
             self._free.put(setup)

@@ -97,48 +97,69 @@ def read(ran: process.Ran, seconds: float) -> VersionRun:
 
 
 def run_each(
-    program: Path, version: str, numbers: Sequence[int], seconds: float, *options: str
+    program: Path,
+    version: str,
+    numbers: Sequence[int],
+    seconds: float,
+    *options: str,
+    shapes: Sequence[str] = (),
 ) -> dict[int, VersionRun]:
     """Run the original, number 0, and several mutants of one program, in few processes.
 
-    A process of its own for each would spend most of its time on starting. One that breaks the
-    context, crashes or hangs ends its process, and another goes on with the rest; what those
-    before it could have caused does not count, only what happens right after the original.
-    Where the original fails, the result ends with it.
+    With `shapes` all run at the first, then at the second those that were right, and so on: a
+    mutant that hangs is ended after a multiple of the original's time at that shape, so let the
+    first be small. A process of its own for each would spend most of its time on starting. One
+    that breaks the context, crashes or hangs ends its process, and another goes on with the
+    rest; what those before it could have caused does not count, only what happens right after
+    the original. Where the original fails, the result ends with it.
     """
     found: dict[int, VersionRun] = {}
-    left = list(numbers)
+    left, shapes = list(numbers), list(shapes)
     while left:
         command = [str(program), "--json", "--version", version, *options]
+        command += ["--shapes", ",".join(shapes)] if shapes else []
         command += ["--mutant", ",".join(map(str, [0, *left, ""]))]
-        ran, broken = _read_each(process.run(command, seconds, program.parent), seconds)
-        found |= {number: run for number, run in ran.items() if number != broken}
-        if broken is None or broken == 0 or ran[0].failure:
+        turns = _read_each(process.run(command, seconds, program.parent), seconds)
+        last = max(0, len(shapes) - 1)
+        found |= {t.number: t.run for t in turns if t.run.failure or t.turn == last or not t.number}
+        end = turns[-1] if turns and not turns[-1].ended else None
+        if end is None or end.number == 0:
             break
-        if broken == left[0]:
-            found[broken] = ran[broken]
+        if end.number != left[0]:  # tried once more, as the first
+            del found[end.number]
+        shapes = shapes[end.turn :]
         left = [number for number in left if number not in found]
-        left.sort(key=lambda number: number != broken)
+        left.sort(key=lambda number: number != end.number)
     return found
 
 
-def _read_each(ran: process.Ran, seconds: float) -> tuple[dict[int, VersionRun], int | None]:
-    """Return what each mutant printed, and the one that ended the process, if one did."""
-    found: dict[int, VersionRun] = {}
-    broken = None
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One mutant at one of the shapes."""
+
+    number: int
+    turn: int
+    """Which of the shapes, from 0."""
+    run: VersionRun
+    ended: bool
+    """Whether the process went on."""
+
+
+def _read_each(ran: process.Ran, seconds: float) -> list[_Turn]:
+    """Return what the mutants printed, in the order in which they ran."""
+    turns = []
     for part in ran.stdout.split('{"mutant": ')[1:]:
         head, _, printed = part.partition("\n")
         body, ended, code = printed.partition('{"ended": ')
-        number = int(head.rstrip("}"))
+        number, _, turn = head.rstrip("}").partition(', "turn": ')
         if ended:
             one = replace(ran, stdout=body, code=int(code.partition("}")[0]), stderr="")
             one = replace(one, timed_out=False)
         else:
-            broken = number
             hung = ran.timed_out or ran.code == -signal.SIGALRM
             one = replace(ran, stdout=body, timed_out=hung)
-        found[number] = read(one, seconds)
-    return found, broken
+        turns.append(_Turn(int(number), int(turn), read(one, seconds), bool(ended)))
+    return turns
 
 
 def versions(program: Path, seconds: float) -> tuple[str, ...]:
