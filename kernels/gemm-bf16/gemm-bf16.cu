@@ -254,17 +254,31 @@ __device__ uint64_t descriptor(const bf16* tile) {
     F8(i + 32), F8(i + 40), F8(i + 48), F8(i + 56)
 
 // d += a · bᵀ, 64×256 += 64×16 · 16×256, by four warps.
-__device__ void wgmma(float (&d)[128], uint64_t a, uint64_t b) {
-    SM90A("{\n.reg .pred add;\nsetp.eq.b32 add, 0, 0;\n"
+// Without `add`, d need not have been zeroed.
+__device__ void wgmma(float (&d)[128], uint64_t a, uint64_t b,
+                      bool add) {
+    SM90A("{\n.reg .pred add;\nsetp.ne.b32 add, %130, 0;\n"
           "wgmma.mma_async.sync.aligned.m64n256k16"
           ".f32.bf16.bf16 {"
           TEN() TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6)
           TEN(7) TEN(8) TEN(9) TEN(10) TEN(11)
           "%120, %121, %122, %123, %124, %125, %126, %127}, "
           "%128, %129, add, 1, 1, 0, 0;\n}"
-          : F64(0), F64(64) : "l"(a), "l"(b));
+          : F64(0), F64(64) : "l"(a), "l"(b), "r"(int(add)));
 }
 // ANCHOR_END: wgmma-instruction
+
+// The same 208 columns wide.
+__device__ void wgmma(float (&d)[104], uint64_t a, uint64_t b, bool add) {
+    SM90A("{\n.reg .pred add;\nsetp.ne.b32 add, %106, 0;\n"
+          "wgmma.mma_async.sync.aligned.m64n208k16"
+          ".f32.bf16.bf16 {"
+          TEN() TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6)
+          TEN(7) TEN(8) TEN(9) "%100, %101, %102, %103}, "
+          "%104, %105, add, 1, 1, 0, 0;\n}"
+          : F64(0), F8(64), F8(72), F8(80), F8(88), F8(96) : "l"(a), "l"(b),
+            "r"(int(add)));
+}
 
 // ANCHOR: stmatrix
 __device__ uint32_t as_bf16(const float* d) {
@@ -454,18 +468,20 @@ constexpr int STEP = 64;              // of K
 constexpr int PAIR = 2;               // stages; 2 blocks an SM
 
 // ANCHOR: multiply
-template <int rows>
+template <int rows, int cols = COLS>
 struct Stage {  // both as TMA lays them down, swizzled
-    bf16 a[rows * STEP], b[COLS * STEP];
+    bf16 a[rows * STEP], b[cols * STEP];
 };
 
 // sum += the tiles' product, in four steps of 16.
-__device__ void multiply(float (&sum)[128], const bf16* a,
-                         const bf16* b) {
+template <int sums>
+__device__ void multiply(float (&sum)[sums], const bf16* a,
+                         const bf16* b, bool add = true) {
     wgmma_fence();
 #pragma unroll
     for (int k = 0; k < STEP; k += 16)
-        wgmma(sum, descriptor(a + k), descriptor(b + k));
+        wgmma(sum, descriptor(a + k), descriptor(b + k),
+              add || k > 0);
     wgmma_commit();
 }
 // ANCHOR_END: multiply
@@ -623,8 +639,14 @@ cluster_kernel(const __grid_constant__ CUtensorMap A,
 // ANCHOR: persistent
 constexpr int BAND = 8;       // clusters down, then across
 constexpr int STRIP = 16;     // rows of C that a warp has
-constexpr int BOX = 64;       // columns of C a TMA store takes
-constexpr int BOXES = 2;      // of each warp, in turn
+constexpr int NARROW = 208;   // columns of a tile, instead of 256
+
+// Columns of C that a TMA store takes, and boxes of each warp,
+// in turn. A row of 208 is 26 chunks: nearly no bank conflicts.
+template <int cols>
+constexpr int BOX = cols == COLS ? 64 : cols;
+template <int cols>
+constexpr int BOXES = cols == COLS ? 2 : 1;
 
 // ANCHOR: order
 // Tile of C number i: down a band of rows, then to the right.
@@ -636,18 +658,27 @@ __device__ int2 place(int i, int rows, int cols) {
 }
 // ANCHOR_END: order
 
+// Chunk c of row r; TMA swizzles boxes of 64 columns alone.
+template <int width>
+__device__ int in_box(int r, int c) {
+    return width == 64 ? swizzled(r, c) : r * width + c * 8;
+}
+
+template <int wide>
 __global__ void __launch_bounds__(128 + 128 * GROUPS, 1)
 persistent_kernel(const __grid_constant__ CUtensorMap A,
                   const __grid_constant__ CUtensorMap B,
                   const __grid_constant__ CUtensorMap C,
                   int M, int N, int K) {
-    auto* stages = (Stage<TALL>*)shared;
+    constexpr int width = BOX<wide>, boxes = BOXES<wide>;
+    constexpr int share = wide / BLOCKS;
+    auto* stages = (Stage<TALL, wide>*)shared;
     auto* out = (bf16*)(stages + STAGES);
     __shared__ uint64_t full[STAGES], empty[STAGES];
     int rank = cluster_rank();
     int steps = ceil_div(K, STEP);
     int rows = ceil_div(M, BLOCKS * TALL);
-    int cols = ceil_div(N, COLS);
+    int cols = ceil_div(N, wide);
     int begin = blockIdx.x / BLOCKS, clusters = gridDim.x / BLOCKS;
     init_ring(full, empty, BLOCKS * WARPS);
     cluster_sync();
@@ -658,31 +689,31 @@ persistent_kernel(const __grid_constant__ CUtensorMap A,
              tile += clusters) {
             int2 at = place(tile, rows, cols);
             int row = (at.x * BLOCKS + rank) * TALL;
-            int half = rank * SHARE;
+            int half = rank * share;
             for (int k = 0; k < steps; k++, t++) {
                 int i = t % STAGES, parity = t / STAGES % 2;
                 wait(&empty[i], parity ^ 1);
                 expect_tx(&full[i], sizeof *stages);
                 tma_load(stages[i].a, A, k * STEP, row, &full[i]);
                 tma_multicast(stages[i].b + half * STEP, B, k * STEP,
-                              at.y * COLS + half, &full[i], 0b11);
+                              at.y * wide + half, &full[i], 0b11);
             }
         }
     } else {
         take_registers<232>();
         int warp = threadIdx.x / 32 - 4, lane = threadIdx.x % 32;
         int group = warp / 4;
-        out += warp * BOXES * STRIP * BOX;
+        out += warp * boxes * STRIP * width;
         int t = 0;
         for (int tile = begin; tile < rows * cols; tile += clusters) {
             int2 at = place(tile, rows, cols);
             int row = (at.x * BLOCKS + rank) * TALL + warp * STRIP;
-            float sum[128] = {};
+            float sum[wide / 2];  // set by the first step
             for (int k = 0; k < steps; k++, t++) {
                 int i = t % STAGES, parity = t / STAGES % 2;
                 wait(&full[i], parity);
                 multiply(sum, stages[i].a + group * ROWS * STEP,
-                         stages[i].b);
+                         stages[i].b, k > 0);
                 wgmma_wait<1>();  // the step before is done
                 if (k > 0 && lane < BLOCKS)
                     arrive_at(&empty[(t - 1) % STAGES], lane);
@@ -692,19 +723,19 @@ persistent_kernel(const __grid_constant__ CUtensorMap A,
                 arrive_at(&empty[(t - 1) % STAGES], lane);
 // ANCHOR: epilogue
 #pragma unroll
-            for (int c = 0; c < COLS / BOX; c++) {
-                bf16* box = out + c % BOXES * STRIP * BOX;
-                if (lane == 0) tma_wait_read<BOXES - 1>();  // free
+            for (int c = 0; c < wide; c += width) {
+                bf16* box = out + c / width % boxes * STRIP * width;
+                if (lane == 0) tma_wait_read<boxes - 1>();  // free
                 __syncwarp();
 #pragma unroll
-                for (int j = 0; j < BOX / 16; j++)
-                    stmatrix(box + swizzled(lane % 16,
-                                            2 * j + lane / 16),
-                             &sum[(4 * c + j) * 8]);
+                for (int j = 0; j < width; j += 16)
+                    stmatrix(box + in_box<width>(lane % 16,
+                                                 j / 8 + lane / 16),
+                             &sum[(c + j) / 2]);
                 fence_proxy_async();
                 __syncwarp();
                 if (lane == 0)
-                    tma_store(C, at.y * COLS + c * BOX, row, box);
+                    tma_store(C, at.y * wide + c, row, box);
             }
 // ANCHOR_END: epilogue
         }
@@ -749,10 +780,10 @@ void launch_mma(const bf16* A, const bf16* B, bf16* C,
 // ANCHOR_END: mma-launch
 
 // ANCHOR: tensor-map
-// A row-major matrix as TMA sees it: boxes of `height` rows of
-// 64 elements, swizzled; what lies outside is read as zero.
+// A row-major matrix as TMA sees it: in boxes, swizzled if 64
+// elements wide; what lies outside is read as zero.
 CUtensorMap make_map(const bf16* base, int rows, int cols,
-                     int height) {
+                     int height, int width) {
     static decltype(&cuTensorMapEncodeTiled) encode = [] {
         void* f = nullptr;
         cudaDriverEntryPointQueryResult found;
@@ -764,12 +795,13 @@ CUtensorMap make_map(const bf16* base, int rows, int cols,
     CUtensorMap map;
     cuuint64_t size[] = {cuuint64_t(cols), cuuint64_t(rows)};
     cuuint64_t pitch[] = {cols * sizeof(bf16)};  // of 16 bytes
-    cuuint32_t box[] = {64, cuuint32_t(height)};
+    cuuint32_t box[] = {cuuint32_t(width), cuuint32_t(height)};
     cuuint32_t every[] = {1, 1};
     CUresult result = encode(
         &map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, (void*)base,
         size, pitch, box, every, CU_TENSOR_MAP_INTERLEAVE_NONE,
-        CU_TENSOR_MAP_SWIZZLE_128B,
+        width == 64 ? CU_TENSOR_MAP_SWIZZLE_128B
+                    : CU_TENSOR_MAP_SWIZZLE_NONE,
         CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
         CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     if (result != CUDA_SUCCESS)
@@ -779,12 +811,12 @@ CUtensorMap make_map(const bf16* base, int rows, int cols,
 // ANCHOR_END: tensor-map
 
 // The maps that were made, so that a call does not make them again.
-const CUtensorMap& tensor_map(const bf16* base, int rows, int cols, int height) {
-    static std::map<std::tuple<const bf16*, int, int, int>, CUtensorMap> maps;
-    auto found = maps.find({base, rows, cols, height});
+const CUtensorMap& tensor_map(const bf16* base, int rows, int cols, int height, int width = 64) {
+    static std::map<std::tuple<const bf16*, int, int, int, int>, CUtensorMap> maps;
+    auto found = maps.find({base, rows, cols, height, width});
     if (found == maps.end())
-        found = maps.emplace(std::make_tuple(base, rows, cols, height),
-                             make_map(base, rows, cols, height))
+        found = maps.emplace(std::make_tuple(base, rows, cols, height, width),
+                             make_map(base, rows, cols, height, width))
                     .first;
     return found->second;
 }
@@ -863,22 +895,40 @@ void launch_cluster(const bf16* A, const bf16* B, bf16* C,
 // ANCHOR_END: cluster-launch
 
 // ANCHOR: persistent-launch
+// How often all clusters get a tile `wide` columns wide.
+int waves(int M, int N, int wide) {
+    int sms = harness::attribute(cudaDevAttrMultiProcessorCount);
+    int tiles = ceil_div(M, BLOCKS * TALL) * ceil_div(N, wide);
+    return ceil_div(tiles, sms / BLOCKS);
+}
+
+template <int wide>
+void launch_tiles(const bf16* A, const bf16* B, bf16* C,
+    int M, int N, int K) {
+    size_t out = BOXES<wide> * STRIP * BOX<wide> * sizeof(bf16);
+    size_t bytes = STAGES * sizeof(Stage<TALL, wide>) + WARPS * out;
+    int tiles = ceil_div(M, BLOCKS * TALL) * ceil_div(N, wide);
+    // As few clusters as take the same time.
+    int clusters = ceil_div(tiles, waves(M, N, wide));
+    launch_in_clusters(persistent_kernel<wide>, clusters * BLOCKS,
+                       128 + 128 * GROUPS, bytes, BLOCKS,
+                       tensor_map(A, M, K, TALL),
+                       tensor_map(B, N, K, wide / BLOCKS),
+                       tensor_map(C, M, N, STRIP, BOX<wide>),
+                       M, N, K);
+}
+
 void launch_persistent(const bf16* A, const bf16* B, bf16* C,
     int M, int N, int K) {
     bool rows = N % 8 == 0 && on_bytes(C, 16);  // TMA stores C
     if (!rows || !for_tma(A, B, C, N, K))
         return launch_cluster(A, B, C, M, N, K);
-    size_t bytes = STAGES * sizeof(Stage<TALL>) +
-                   WARPS * BOXES * STRIP * BOX * sizeof(bf16);
-    int tiles = ceil_div(M, BLOCKS * TALL) * ceil_div(N, COLS);
-    int sms = harness::attribute(cudaDevAttrMultiProcessorCount);
-    int waves = ceil_div(tiles, sms / BLOCKS);
-    int clusters = ceil_div(tiles, waves);  // all equally long
-    launch_in_clusters(persistent_kernel, clusters * BLOCKS,
-                       128 + 128 * GROUPS, bytes, BLOCKS,
-                       tensor_map(A, M, K, TALL),
-                       tensor_map(B, N, K, SHARE),
-                       tensor_map(C, M, N, STRIP), M, N, K);
+    int waves_of_wide = waves(M, N, COLS);
+    bool narrow = waves_of_wide > 1 &&
+                  waves(M, N, NARROW) * NARROW <
+                      waves_of_wide * COLS;
+    auto launch = narrow ? launch_tiles<NARROW> : launch_tiles<COLS>;
+    launch(A, B, C, M, N, K);
 }
 // ANCHOR_END: persistent-launch
 
@@ -918,10 +968,12 @@ int main(int argc, char** argv) {
                    {"persistent", call<launch_persistent>}};
     op.baselines = harness::cublas_gemm_bf16();
     // Odd sizes go to wmma; multiples of 8 around a tile, several steps of K; more tiles than
-    // clusters, so that persistent goes round, and more rows of them than a band has.
+    // clusters, so that persistent goes round, of either width on 132 multiprocessors, and more
+    // rows of them than a band has.
     op.checked = {{1, 1, 1},       {63, 65, 33},    {101, 67, 131},  {129, 264, 200},
                   {130, 130, 392}, {260, 264, 328}, {257, 250, 72},  {64, 64, 64},
-                  {128, 256, 64},  {1, 8, 8},       {8, 17416, 72},  {2056, 264, 8}};
+                  {128, 256, 64},  {1, 8, 8},       {8, 17416, 72},  {8, 33000, 264},
+                  {2056, 264, 72}};
     op.timed = {{4096, 4096, 4096}, {8192, 8192, 8192}, {4096, 4104, 4088}};
     return harness::main(op, argc, argv);
 }

@@ -319,6 +319,9 @@ int main(int argc, char** argv) {
                    {"swizzled", call<swizzled>},
                    {"aligned", call<aligned>}};
     op.checked = harness::boundary_shapes(2, WIDE);
+    // Rows of `aligned` tiles that just fit or just do not; three tiles down; 4 divides M alone.
+    for (const harness::Shape& s : {harness::Shape{56, 130}, {57, 65}, {58, 200}, {132, 68}, {64, 63}})
+        op.checked.push_back(s);
     op.timed = {{8192, 8192}, {8191, 8191}, {4099, 8191}, {10007, 6007}};
     return harness::main(op, argc, argv);
 }
