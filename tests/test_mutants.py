@@ -369,6 +369,22 @@ def test_without_ncu_nothing_is_counted(tmp_path: Path) -> None:
     assert profiler.read("") == {}
 
 
+def test_only_the_mutants_launches_are_profiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = list[Sequence[str]]()
+
+    def noted(command: Sequence[str], *_: object) -> process.Ran:
+        commands.append(command)
+        return process.Ran(0, "", "")
+
+    monkeypatch.setattr(process, "run", noted)
+    profiler.count("ncu", Path("/mutants"), "v", (8, 8), 9, [0, 3])
+    profiler.count("ncu", Path("/alone"), "v", (8, 8), 9)
+    words = " ".join(commands[0])
+    assert "--kernel-name-base demangled --kernel-name regex:mutant_ /mutants " in words
+    assert words.endswith(" --mutant 0,3,")
+    assert "--kernel-name " not in " ".join(commands[1])
+
+
 def test_counts_are_summed_without_the_harness() -> None:
     head = '"ID","Kernel Name","Metric Name","Metric Unit","Metric Value"'
     rows = [

@@ -216,12 +216,12 @@ def _test(pool: Pool, kernel: Kernel, step: StepSpec, folder: Path) -> dict[str,
         f"{name}: compiled {len(trials)} of {made} mutants and compared them in {took:.0f} s"
     )
     with pool.gpu() as setup:
-        began = time.monotonic()
-        caught |= _sanitize(setup, [trial for trial in trials if _is_left(trial, caught)])
-        for detector in (_overflow, _time, _profile):
+        spent = []
+        for label, detector in _SLOW:
+            began = time.monotonic()
             caught |= detector(setup, kernel, [t for t in trials if _is_left(t, caught)])
-        took = time.monotonic() - began
-    pool.report(f"{name}: sanitized and measured in {took:.0f} s")
+            spent.append(f"{label} {time.monotonic() - began:.0f} s")
+    pool.report(f"{name}: {', '.join(spent)}")
     return _result(trials, caught, made - len(trials))
 
 
@@ -318,7 +318,7 @@ def _named(kind: str) -> str:
     return other.get(kind, "compare") if kind else ""
 
 
-def _sanitize(setup: Setup, trials: Sequence[Trial]) -> Caught:
+def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     """Run each tool on all mutants of a program, and on each where it complains."""
 
     def run(tool: str, group: Sequence[Trial], *options: str) -> process.Ran:
@@ -427,16 +427,25 @@ def _counts(
 ) -> tuple[Counts, list[tuple[Trial, Counts]]]:
     """Return the counts of the original and of the mutants of one program."""
 
-    def count(built: Built, *options: str) -> dict[int, Counts]:
+    def count(built: Built, numbers: Sequence[int] = ()) -> dict[int, Counts]:
         version = group[0].mutant.version
-        return profiler.count(ncu, built.program, version, kernel.shape, setup.seconds, *options)
+        return profiler.count(ncu, built.program, version, kernel.shape, setup.seconds, numbers)
 
     first = group[0]
     numbered = _numbered(group)
     if numbered:
-        found = count(first.built, "--mutant", ",".join(map(str, [0, *numbered, ""])))
+        found = count(first.built, [0, *numbered])
         return found.get(0, {}), [(t, found.get(n, {})) for n, t in numbered.items()]
     return count(first.control).get(0, {}), [(first, count(first.built).get(0, {}))]
+
+
+_SLOW = (
+    ("sanitizers", _sanitize),
+    ("large shapes", _overflow),
+    ("timing", _time),
+    ("ncu", _profile),
+)
+"""The detectors after the comparison, the cheapest first."""
 
 
 # --- results ----------------------------------------------------------------------------------

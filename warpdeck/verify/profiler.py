@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from warpdeck.verify import process
@@ -33,16 +33,26 @@ def find() -> str | None:
 
 
 def count(
-    ncu: str, program: Path, version: str, shape: tuple[int, ...], seconds: float, *options: str
+    ncu: str,
+    program: Path,
+    version: str,
+    shape: tuple[int, ...],
+    seconds: float,
+    mutants: Sequence[int] = (),
 ) -> dict[int, Counts]:
-    """Return each mutant's counts over all launches of one run at `shape`.
+    """Return the counts of each of `mutants` over all launches of one run at `shape`.
 
-    Empty where ncu counts nothing: most machines let none but an administrator read counters.
+    A program that holds no mutants is number 0. Empty where ncu counts nothing: most machines
+    let none but an administrator read counters.
     """
     size = "x".join(map(str, shape))
     command = [ncu, "--csv", "--print-kernel-base", "demangled", "--print-units", "base"]
-    command += ["--metrics", ",".join(COUNTERS), str(program), "--version", version]
-    command += ["--sanitizer", "--shape", size, "--seed", "1", *options]
+    command += ["--metrics", ",".join(COUNTERS)]
+    if mutants:  # most launches are the harness's own, and ncu would replay them, too
+        command += ["--kernel-name-base", "demangled", "--kernel-name", "regex:mutant_"]
+    command += [str(program), "--version", version]
+    command += ["--sanitizer", "--shape", size, "--seed", "1"]
+    command += ["--mutant", ",".join(map(str, [*mutants, ""]))] if mutants else []
     return read(process.run(command, seconds, program.parent).stdout)
 
 
