@@ -313,6 +313,38 @@ def test_the_same_ptx_is_seen_whatever_its_names_and_lines() -> None:
     assert batch.same_code([]) == set()
 
 
+HEADED = """
+.version 9.0
+.target sm_90a
+.address_size 64
+.extern .shared .align 16 .b8 _ZN9mutant_0_6sharedE[];
+.extern .shared .align 16 .b8 _ZN9mutant_1_6sharedE[];
+.visible .entry _ZN9mutant_0_1kEv()
+{
+	// begin inline asm
+	{
+.reg .pred p;
+setp.eq.b32 p, 0, 0;
+}
+
+	// end inline asm
+	mov.b32 	%r1, 1;
+	ret;
+
+}
+"""
+
+
+def test_the_header_is_no_part_of_the_original() -> None:
+    kernel = HEADED[HEADED.index(".visible") :].replace("9mutant_0_", "9mutant_1_")
+    assert batch.same_code([HEADED + kernel]) == {1}
+
+
+def test_a_brace_of_inline_assembly_ends_no_function() -> None:
+    kernel = HEADED[HEADED.index(".visible") :].replace("9mutant_0_", "9mutant_1_")
+    assert batch.same_code([HEADED + kernel.replace("%r1, 1;", "%r1, 2;")]) == set()
+
+
 def slip(name: str, old: bytes, new: str) -> Mutant:
     start = TRANSPOSE.index(old)
     edit = Edit(start, start + len(old), new)

@@ -335,19 +335,22 @@ def same_code(ptx: Sequence[str]) -> set[int]:
     return same or set()
 
 
+_NO_CODE = re.compile(r"\s*\.(?:loc|file|section|version|target|address_size)\b")
+
+
 def _pieces(ptx: str) -> Iterator[str]:
     """Yield each function and each variable of a PTX file, comments and line numbers left out."""
     piece: list[str] = []
-    inside = False
+    depth = 0  # inline assembly has braces of its own
     for line in ptx.splitlines():
         line = re.sub(r"//.*", "", line).rstrip()
-        if not line or re.match(r"\s*\.(?:loc|file|section)\b", line):
+        if not line or _NO_CODE.match(line):
             continue
         piece.append(line)
-        inside = inside or line.startswith("{")
-        if line == "}" or (not inside and line.endswith(";")):
+        depth += line.count("{") - line.count("}")
+        if depth == 0 and line.endswith((";", "}")):
             yield "\n".join(piece)
-            piece, inside = [], False
+            piece = []
 
 
 def _neutral(piece: str) -> str:
