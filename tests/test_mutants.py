@@ -136,6 +136,16 @@ def test_a_break_counts_only_right_after_the_original(monkeypatch: pytest.Monkey
     assert sorted(found) == [0, 1, 2, 3, 4]
 
 
+def test_too_little_memory_is_no_proof_of_a_slip(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_each(*_: object) -> dict[int, program.VersionRun]:
+        kinds = {0: None, 1: "memory", 2: "value"}
+        failures = {n: program.Failure(kind, "") if kind else None for n, kind in kinds.items()}
+        return {n: program.VersionRun({}, (), failure) for n, failure in failures.items()}
+
+    monkeypatch.setattr(program, "run_each", run_each)
+    assert bugs.timed_each("v", Path("/mutants"), [1, 2], (8, 8), 9) == {0: None, 2: None}
+
+
 def test_shape_after_shape_those_that_were_right_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     commands = list[Sequence[str]]()
 

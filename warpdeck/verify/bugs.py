@@ -124,9 +124,16 @@ def timed_each(
     seconds: float,
     *options: str,
 ) -> dict[int, Timing | None]:
-    """Time several mutants of one program, and the original, as `timed` does."""
+    """Time several mutants of one program, and the original, as `timed` does.
+
+    One that finds too little memory is left out: others of its process may hold it.
+    """
     runs = program.run_each(path, version, numbers, seconds, *_timing(shape), *options)
-    return {number: _time(run) for number, run in runs.items()}
+    return {
+        number: _time(run)
+        for number, run in runs.items()
+        if not (run.failure and run.failure.kind == "memory")
+    }
 
 
 def _timing(shape: tuple[int, ...]) -> tuple[str, ...]:
