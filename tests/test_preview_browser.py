@@ -518,7 +518,8 @@ def test_port_in_use_is_a_problem(
 def test_server_begins_with_a_broken_source_and_shows_what_is_wrong(
     server: Server, browser: Browser
 ) -> None:
-    assert server.end() == 0
+    server.process.kill()
+    server.process.wait()
     (server.folder / "source/project.yml").write_text("name: [\n")
     again = Server(server.folder)
     try:
