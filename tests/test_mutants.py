@@ -108,7 +108,8 @@ def test_the_score_leaves_out_what_is_equivalent(verified: Path) -> None:
 def printed(command: Sequence[str]) -> process.Ran:
     """Play a program: 2 breaks its process unless right after the original, 3 always does.
 
-    4 is wrong at the second shape, 5 hangs at the third, 6 is never wrong.
+    4 is wrong at the second shape, 5 hangs at the third, 6 is never wrong, 7 is right and ends
+    the process.
     """
     numbers = [int(number) for number in command[-1].strip(",").split(",")]
     shapes = command[command.index("--shapes") + 1].split(",") if "--shapes" in command else [""]
@@ -118,6 +119,8 @@ def printed(command: Sequence[str]) -> process.Ran:
             said += f'{{"mutant": {number}, "turn": {turn}}}\n'
             if number == 3 or (number == 2 and place > 1):
                 return process.Ran(1, said, "")
+            if number == 7:
+                return process.Ran(0, said + '{"version": "v", "done": {"cases": 1}}\n', "")
             if number == 5 and shape == "3x3":
                 return process.Ran(-signal.SIGALRM, said, "")
             if number == 4 and shape == "2x2":
@@ -134,6 +137,20 @@ def test_a_break_counts_only_right_after_the_original(monkeypatch: pytest.Monkey
     found = program.run_each(Path("/mutants"), "v", [1, 2, 3, 4], 9)
     assert {n for n, run in found.items() if run.failure} == {3}
     assert sorted(found) == [0, 1, 2, 3, 4]
+
+
+def test_a_mutant_that_ends_the_process_in_peace_is_not_tried_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = iter(range(9))
+
+    def noted(command: Sequence[str], *_: object) -> process.Ran:
+        next(left)
+        return printed(command)
+
+    monkeypatch.setattr(process, "run", noted)
+    found = program.run_each(Path("/mutants"), "v", [1, 7, 6], 9, shapes=["1x1", "2x2"])
+    assert sorted(found) == [0, 1, 6, 7]
 
 
 def test_too_little_memory_is_no_proof_of_a_slip(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,8 @@ def run_each(
         command += ["--mutant", ",".join(map(str, [0, *left, ""]))]
         turns = _read_each(process.run(command, seconds, program.parent), seconds)
         last = max(0, len(shapes) - 1)
-        found |= {t.number: t.run for t in turns if t.run.failure or t.turn == last or not t.number}
+        final = (t for t in turns if t.run.failure or not t.ended or t.turn == last or not t.number)
+        found |= {t.number: t.run for t in final}
         end = turns[-1] if turns and not turns[-1].ended else None
         if end is None or end.number == 0:
             break
