@@ -89,6 +89,18 @@ def test_each_detector_catches_its_mutants(verified: Path) -> None:
     assert len(tile["survivors"]) == 2
 
 
+def test_mutants_are_timed_at_further_shapes(project: Path) -> None:
+    edit(project, "tile[(threadIdx.x-1)]: right", "tile[(threadIdx.x-1)]: uneven", "copy.cu")
+    edit(project, ', "tile:4:21:index-shifted-2"]', "]")
+    result, _ = verify(project)
+    assert "tile:4:21:index-shifted-2" in told(result)  # no slower at `shape`
+    edit(project, "large:", "timed: [[65, 33]]\nlarge:")
+    (project / COPY / "receipts" / "toy-gpu-9000.json").unlink()
+    result, _ = verify(project)
+    assert told(result) == ""
+    assert written(project)["tile"]["by"]["time"] == 2
+
+
 def test_a_mutant_that_does_not_compile_is_none(verified: Path) -> None:
     whole = written(verified)["whole"]
     assert (whole["made"], whole["killed"], whole["not_compiled"]) == (1, 1, 1)

@@ -104,6 +104,7 @@ def _kernel(name: str, yaml: Yaml) -> Kernel:
             for number, mutant in enumerate(_several(entry["mutant"]))
         ),
         large=tuple(tuple(shape) for shape in data.get("large") or ()),
+        timed=tuple(tuple(shape) for shape in data.get("timed") or ()),
     )
 
 

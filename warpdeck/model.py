@@ -337,6 +337,8 @@ class Kernel:
     survivors: tuple[SurvivorSpec, ...] = ()
     large: tuple[tuple[int, ...], ...] = ()
     """Shapes with more than 2^31 elements somewhere, for mutants that overflow an int."""
+    timed: tuple[tuple[int, ...], ...] = ()
+    """Shapes that mutants are timed at besides `shape`: other paths run there."""
 
 
 @dataclass(frozen=True, slots=True)

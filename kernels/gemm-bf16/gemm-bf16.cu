@@ -642,7 +642,7 @@ constexpr int STRIP = 16;     // rows of C that a warp has
 constexpr int NARROW = 208;   // columns of a tile, instead of 256
 
 // Columns of C that a TMA store takes, and boxes of each warp,
-// in turn. A row of 208 is 26 chunks: nearly no bank conflicts.
+// in turn. A row of 208 is 416 bytes: r and r + 4 share banks.
 template <int cols>
 constexpr int BOX = cols == COLS ? 64 : cols;
 template <int cols>
@@ -969,11 +969,13 @@ int main(int argc, char** argv) {
     op.baselines = harness::cublas_gemm_bf16();
     // Odd sizes go to wmma; multiples of 8 around a tile, several steps of K; more tiles than
     // clusters, so that persistent goes round, of either width on 132 multiprocessors, and more
-    // rows of them than a band has.
+    // rows of them than a band has. Then what only one of a launcher's conditions keeps out, and
+    // enough steps for the ring to go round four times.
     op.checked = {{1, 1, 1},       {63, 65, 33},    {101, 67, 131},  {129, 264, 200},
                   {130, 130, 392}, {260, 264, 328}, {257, 250, 72},  {64, 64, 64},
                   {128, 256, 64},  {1, 8, 8},       {8, 17416, 72},  {8, 33000, 264},
-                  {2056, 264, 72}};
+                  {2056, 264, 72}, {9, 10, 33},     {9, 7, 8},       {3, 6, 8},
+                  {5, 126, 8},     {8, 264, 1032}};
     op.timed = {{4096, 4096, 4096}, {8192, 8192, 8192}, {4096, 4104, 4088}};
     return harness::main(op, argc, argv);
 }

@@ -742,11 +742,13 @@ int main(int argc, char** argv) {
     // The first two take a second at 8192.
     for (int slow : {0, 1}) op.versions[slow].timed = {{4096, 4096, 4096}};
     // {M, N, K}: one; primes; around each tile and each depth; an odd number of tiles along K;
-    // multiples of 4 that are none of the tile; more tiles down than a group.
+    // multiples of 4 that are none of the tile; more tiles down than a group
+    // of warps, which are 256 high.
     op.checked = {{1, 1, 1},       {5, 7, 1031},    {33, 31, 65},    {32, 64, 96},
                   {101, 103, 107}, {127, 129, 17},  {129, 127, 15},  {128, 128, 8},
                   {128, 256, 40},  {130, 132, 36},  {257, 260, 100}, {300, 4, 20},
-                  {3, 516, 4},     {1157, 132, 12}, {1157, 259, 9}};
+                  {3, 516, 4},     {1157, 132, 12}, {1157, 259, 9},
+                  {3844, 132, 4}};
     op.timed = {{4096, 4096, 4096}, {8192, 8192, 8192}, {4095, 4097, 4093}};
     return harness::main(op, argc, argv);
 }

@@ -368,20 +368,27 @@ def _overflow(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
 
 
 def _time(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
-    """Time what is left, alone, against the original in the same program."""
+    """Time what is left, alone, against the original in the same program, shape after shape."""
     caught: Caught = {}
-    for group in _groups(trials):
-        before, after = _times(setup, kernel.shape, group, _QUICKLY)
-        if before is None:
-            version = group[0].mutant.version
-            setup.report(f"{kernel.name}/{version}: the original cannot be timed here")
-            continue
-        for trial, median in after:
-            if median is None:
-                caught[trial.mutant.id] = "compare"  # wrong at the timed shape alone
-            elif median >= bugs.SLOWDOWN * before:
-                caught[trial.mutant.id] = "time"
+    for shape in (kernel.shape, *kernel.timed):
+        for group in _groups([trial for trial in trials if trial.mutant.id not in caught]):
+            caught |= _slow(setup, kernel, shape, group)
     return caught
+
+
+def _slow(setup: Setup, kernel: Kernel, shape: tuple[int, ...], group: Sequence[Trial]) -> Caught:
+    """Return those of one program that are slower at `shape`, or wrong there alone."""
+    before, after = _times(setup, shape, group, _QUICKLY)
+    if before is None:
+        version, size = group[0].mutant.version, "x".join(map(str, shape))
+        setup.report(f"{kernel.name}/{version}: the original cannot be timed at {size}")
+        return {}
+    slow = bugs.SLOWDOWN * before
+    verdicts = {
+        trial.mutant.id: "compare" if median is None else "time" if median >= slow else ""
+        for trial, median in after
+    }
+    return {name: kind for name, kind in verdicts.items() if kind}
 
 
 def _times(
