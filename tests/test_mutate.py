@@ -292,6 +292,16 @@ def test_batches_are_of_about_the_same_size() -> None:
     assert batch.batches([]) == [()]
 
 
+def test_mutants_known_to_be_tough_share_programs() -> None:
+    found = mutants("if (a < b && c < d) x = a[i + 1] * 2 + 3 - 4 * 5;")
+    tough = {found[n].id for n in (0, 7, len(found) - 1)}
+    first, *others = batch.batches(found, tough)
+    assert {mutant.id for mutant in first} == tough
+    assert sorted(m.id for part in others for m in part) == sorted(
+        m.id for m in found if m.id not in tough
+    )
+
+
 PTX = """\
 .visible .entry _ZN9mutant_0_13padded_kernelEPf(
 	.param .u64 _ZN9mutant_0_13padded_kernelEPf_param_0

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +59,18 @@ class Batch:
     """Why there is no control."""
 
 
-def batches(mutants: Sequence[Mutant]) -> list[tuple[Mutant, ...]]:
-    """Deal `mutants` out into parts of at most SIZE and of about the same size."""
-    parts = max(1, -(-len(mutants) // SIZE))
+def batches(mutants: Sequence[Mutant], tough: Collection[str] = ()) -> list[tuple[Mutant, ...]]:
+    """Deal `mutants` out into parts of at most SIZE and of about the same size.
+
+    Those whose ids are in `tough` keep to parts of their own: they take all detectors, and a
+    detector runs once for a whole part.
+    """
+    kinds = [[m for m in mutants if (m.id in tough) == is_tough] for is_tough in (True, False)]
+    return [part for kind in kinds if kind for part in _dealt(kind)] or [()]
+
+
+def _dealt(mutants: Sequence[Mutant]) -> list[tuple[Mutant, ...]]:
+    parts = -(-len(mutants) // SIZE)
     return [tuple(mutants[n::parts]) for n in range(parts)]
 
 

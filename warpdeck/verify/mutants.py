@@ -89,11 +89,12 @@ def verify(pool: Pool, kernels: Sequence[Kernel]) -> dict[str, list[Problem]]:
     Each version's are written as soon as they are done; another call goes on with the rest.
     Returns the problems by kernel.
     """
+    left = {kernel: _left(pool, kernel) for kernel in kernels}
     work = [
         (kernel, step, lock)
-        for kernel in kernels
+        for kernel in sorted(kernels, key=lambda kernel: len(left[kernel]))  # done the soonest
         for lock in [Lock()]
-        for step in _left(pool, kernel)
+        for step in left[kernel]
     ]
     tasks = [partial(_add, pool, *task) for task in work]
     found = pool.side_by_side(tasks, _VERSIONS_AT_ONCE * pool.gpus)
@@ -170,7 +171,8 @@ def prepare(root: Path, kernel: Kernel, steps: Sequence[StepSpec], folder: Path)
     parts = []
     for step in steps:
         body = batch.without_strangers(tree, step.anchor, limit, anchors)
-        dealt = batch.batches(mutate.mutants(tree, step.name, step.anchor))
+        argued = {spec.mutant for spec in kernel.survivors}
+        dealt = batch.batches(mutate.mutants(tree, step.name, step.anchor), argued)
         for number, mutants in enumerate(dealt):
             place = folder / f"{step.name}-{number}"
             place.mkdir()
@@ -447,9 +449,9 @@ def _counts(
 
 
 _SLOW = (
-    ("sanitizers", _sanitize),
     ("large shapes", _overflow),
     ("timing", _time),
+    ("sanitizers", _sanitize),
     ("ncu", _profile),
 )
 """The detectors after the comparison, the cheapest first."""
