@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import signal
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -535,15 +536,23 @@ def test_style_is_read_again(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Non
 # --- serving ----------------------------------------------------------------------------
 
 
-def test_ctrl_c_right_after_the_address_is_said_is_no_failure(
+def test_ctrl_c_is_awaited_from_the_line_that_says_so(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(url: str) -> None:
-        raise KeyboardInterrupt
+    """An exception anywhere could be lost, in a destructor say; a handler cannot."""
+    handlers, opened = list[object](), list[str]()
 
-    monkeypatch.setattr(webbrowser, "open", interrupt)
+    def say(line: str, **_: object) -> None:
+        if "Ctrl-C" in line:
+            handlers.append(signal.getsignal(signal.SIGINT))
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(serve, "print", say, raising=False)
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     try:
         address = serve.Address("127.0.0.1", 0)
         assert serve.run(project, address, allow_stale=True, open_browser=True) == []
     except KeyboardInterrupt:  # pytest would end the whole run
         pytest.fail("Ctrl-C came through")
+    assert handlers and signal.default_int_handler not in handlers
+    assert len(opened) == 1 and opened[0].startswith("http://localhost:")

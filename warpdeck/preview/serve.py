@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 import webbrowser
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +70,8 @@ def run(root: Path, address: Address, *, allow_stale: bool, open_browser: bool) 
         state.begin()
         shown = "localhost" if address.host in (*_LOCAL, "0.0.0.0", "::") else address.host
         url = f"http://{shown}:{listener.getsockname()[1]}/"
-        with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends, from the line that says so
-            print(f"{url}  (Ctrl-C ends)", flush=True)
-            if open_browser:
-                webbrowser.open(url)
-            asyncio.run(_serve(state, address, listener))
+        with suppress(KeyboardInterrupt):  # the server ends, then says what ended it
+            asyncio.run(_serve(state, address, listener, url, open_browser))
     if state.restart:
         # The same command in the same terminal, with the package as it is now.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
@@ -243,9 +240,15 @@ def application(state: _State, address: Address) -> Starlette:
 class _Server(uvicorn.Server):
     """A server that Ctrl-C and the watcher end alike."""
 
-    def __init__(self, config: uvicorn.Config, state: _State) -> None:
+    def __init__(self, config: uvicorn.Config, state: _State, begun: Callable[[], object]) -> None:
         super().__init__(config)
         self._state = state
+        self._begun = begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin; only now Ctrl-C is awaited, and is no exception that something might swallow."""
+        await super().startup(sockets)
+        self._begun()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._state.stop()
@@ -256,11 +259,18 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) or self._state.restart
 
 
-async def _serve(state: _State, address: Address, listener: socket.socket) -> None:
+async def _serve(
+    state: _State, address: Address, listener: socket.socket, url: str, open_browser: bool
+) -> None:
+    def begun() -> None:
+        print(f"{url}  (Ctrl-C ends)", flush=True)
+        if open_browser:  # which may take its time to return
+            asyncio.get_running_loop().run_in_executor(None, webbrowser.open, url)
+
     config = uvicorn.Config(
         application(state, address), log_level="warning", timeout_graceful_shutdown=1
     )
-    await _Server(config, state).serve(sockets=[listener])
+    await _Server(config, state, begun).serve(sockets=[listener])
 
 
 # --- watching --------------------------------------------------------------------
