@@ -45,6 +45,12 @@ _LONGEST = 30.0
 _QUICKLY = 15
 """Timed runs, enough for a factor of bugs.SLOWDOWN."""
 
+_TOGETHER = 4
+"""Mutants that one process of compute-sanitizer runs: few, so that all processes have some."""
+
+_SLOWEST = "racecheck"
+"""The tool to begin with, so that nothing waits for it in the end."""
+
 _FEW = 1000.0
 """A counter that rises by less than this has not risen."""
 
@@ -321,36 +327,36 @@ def _named(kind: str) -> str:
 
 
 def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
-    """Run each tool on all mutants of a program, and on each where it complains."""
+    """Run each tool on a few mutants of a program, and on each where it complains."""
+    few = [
+        group[n : n + _TOGETHER]
+        for group in _groups(trials)
+        for n in range(0, len(group), _TOGETHER)
+    ]
+    tools = sorted(SANITIZERS, key=lambda tool: tool != _SLOWEST)
+    work = [(tool, part) for tool in tools for part in few]
+    found = setup.on_gpu(partial(_complaints, setup, *task) for task in work)
+    seen = {(name, tool) for (tool, _), names in zip(work, found, strict=True) for name in names}
+    caught: Caught = {}
+    for tool in SANITIZERS:
+        for trial in trials:
+            if (trial.mutant.id, tool) in seen:
+                caught.setdefault(trial.mutant.id, tool)
+    return caught
 
-    def run(tool: str, group: Sequence[Trial], *options: str) -> process.Ran:
-        built = group[0].built
-        version = group[0].mutant.version
+
+def _complaints(setup: Setup, tool: str, few: Sequence[Trial]) -> list[str]:
+    """Return the ids of those that `tool` complains of: all in one run, each where that did."""
+
+    def run(*options: str) -> process.Ran:
+        built, version = few[0].built, few[0].mutant.version
         return sanitizer.run(setup.sanitizer, tool, built.program, version, setup.seconds, *options)
 
-    def clean(group: Sequence[Trial], tool: str) -> bool:
-        if len(group) == 1:
-            return False
-        ran = run(tool, group, "--mutant", ",".join(map(str, [*_numbered(group), ""])))
-        return sanitizer.verdict(ran, setup.seconds) == sanitizer.PASS
-
-    def complains(trial: Trial, tool: str) -> bool:
-        return bool(sanitizer.complaint(run(tool, [trial], *trial.built.options)))
-
-    pairs = [(group, tool) for group in _groups(trials) for tool in SANITIZERS]
-    passed = setup.on_gpu(partial(clean, *pair) for pair in pairs)
-    doubtful = [
-        (trial, tool)
-        for (group, tool), fine in zip(pairs, passed, strict=True)
-        for trial in group
-        if not fine
-    ]
-    found = setup.on_gpu(partial(complains, *pair) for pair in doubtful)
-    caught: Caught = {}
-    for (trial, tool), bad in zip(doubtful, found, strict=True):
-        if bad:
-            caught.setdefault(trial.mutant.id, tool)
-    return caught
+    if len(few) > 1:
+        ran = run("--mutant", ",".join(map(str, [*_numbered(few), ""])))
+        if sanitizer.verdict(ran, setup.seconds) == sanitizer.PASS:
+            return []
+    return [t.mutant.id for t in few if sanitizer.complaint(run(*t.built.options))]
 
 
 def _overflow(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
