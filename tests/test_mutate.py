@@ -436,6 +436,77 @@ def test_mutants_in_one_process_run_at_every_shape_until_they_fail(tmp_path: Pat
     assert process.run([str(tmp_path / "mutants"), "--shape", "2"], 9, tmp_path).code == 2
 
 
+HARNESS = """\
+#include <functional>
+#include <string>
+#include <vector>
+namespace harness {
+using Doubles = std::vector<double>;
+template <class In> struct Case {
+    std::vector<int> shape;
+    std::vector<std::vector<In>> in;
+    std::vector<std::vector<int>> indices;
+};
+template <class In, class Out = In> struct Version {
+    std::string name;
+    std::function<Doubles(const Case<In>&)> reference;
+};
+template <class In, class Out = In> struct Operation {
+    std::vector<Version<In, Out>> versions;
+    std::function<Doubles(const Case<In>&)> reference;
+};
+template <class In, class Out>
+int main(const Operation<In, Out>& op, int argc, char** argv) {
+    int n = std::atoi(argv[argc - 1]);
+    for (float x : {1.f, 2.f, 1.f}) {
+        Case<In> inputs = {{n}, {{x}}, {{n}}};
+        for (auto& reference : {op.reference, op.versions[0].reference, op.versions[1].reference})
+            if (reference) std::printf("%g ", reference(inputs)[0]);
+    }
+    std::puts(R"({"done": {}})");
+    return 0;
+}
+}
+"""
+USES_HARNESS = b"""\
+#include "harness.h"
+using Case = harness::Case<float>;
+harness::Doubles reference(const Case& c) {
+    std::fprintf(stderr, "computed\\n");
+    return {10 * c.shape[0] + double(c.in[0][0])};
+}
+int main(int argc, char** argv) {
+    harness::Operation<float> op;
+    op.reference = reference;
+    op.versions = {{"plain", nullptr}, {"own", [](const Case& c) {
+        std::fprintf(stderr, "computed\\n");
+        return harness::Doubles{0.5 + c.in[0][0]};
+    }}};
+    return harness::main(op, argc, argv);
+}
+"""
+
+
+def test_the_mutants_of_a_program_share_what_the_reference_computes(tmp_path: Path) -> None:
+    end = len(USES_HARNESS) - 1
+    slips = [
+        Mutant(str(n), "v", "x", 1, 1, (Edit(end, end, f"// {n}"),), "", False) for n in range(3)
+    ]
+    (tmp_path / "cuda_fp16.h").write_text(CUDA, "utf-8")
+    (tmp_path / "harness.h").write_text(HARNESS, "utf-8")
+    text, _ = batch.source(USES_HARNESS, slips)
+    (tmp_path / "mutants.cpp").write_bytes(text)
+    made = process.run(["g++", "-I.", "mutants.cpp", "-o", "mutants"], 60, tmp_path)
+    assert made.code == 0, made.stderr
+    command = [str(tmp_path / "mutants"), "--mutant", "0,1,2,3", "--shapes", "3,4"]
+    ran = process.run(command, 30, tmp_path)
+    assert ran.code == 0
+    assert (
+        ran.stdout.count("31 1.5 32 2.5 31 1.5 ") == ran.stdout.count("41 1.5 42 2.5 41 1.5 ") == 4
+    )
+    assert ran.stderr.count("computed") == 2 * 2 * 2  # shapes, inputs, references
+
+
 @needs_nvcc
 def test_a_file_that_cannot_be_copied_is_said_so(tmp_path: Path) -> None:
     tools = toolchain.find(("sm_90",), 300, ROOT)
