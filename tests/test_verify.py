@@ -225,9 +225,17 @@ def test_an_output_that_says_nothing_or_two_things_is_a_problem(
     project: Path, printed: str
 ) -> None:
     edit(project, "prints: hello from 32 lanes", f"prints: {printed}", "toy/hello.cu")
-    text = "output 'hello' failed, printed nothing, or two runs printed two things"
+    text = "output 'hello' failed, printed nothing, or never the same twice in a row"
     # An empty line is a line: only what differs between runs is refused here.
     assert (text in told(verify(project))) == (printed == "pid")
+
+
+def test_what_two_runs_in_a_row_print_is_the_output(project: Path) -> None:
+    edit(project, "prints: hello from 32 lanes", "prints: calm", "toy/hello.cu")
+    result = verify(project)
+    assert told(result) == ""
+    receipt = json.loads(result.written[0].read_text("utf-8"))
+    assert [output["stdout"] for output in receipt["outputs"]] == ["calm\n"]
 
 
 def test_what_a_gpu_prints_that_comes_from_idling_does_not_count(project: Path) -> None:
