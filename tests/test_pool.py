@@ -61,6 +61,7 @@ def test_no_gpu_is_lent_twice_and_none_is_lost() -> None:
             assert setup.gpu.device not in busy
             busy.add(setup.gpu.device)
             most.append(len(busy))
+            time.sleep(0.001)
             busy.discard(setup.gpu.device)
 
     three.side_by_side([work] * 200)

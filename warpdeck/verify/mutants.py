@@ -174,10 +174,10 @@ def prepare(root: Path, kernel: Kernel, steps: Sequence[StepSpec], folder: Path)
     tree = syntax.parse(code)
     anchors = [step.anchor for step in kernel.steps]
     limit = next((step.anchor for step in kernel.steps if step.name == kernel.limit), "")
+    argued = {spec.mutant for spec in kernel.survivors}
     parts = []
     for step in steps:
         body = batch.without_strangers(tree, step.anchor, limit, anchors)
-        argued = {spec.mutant for spec in kernel.survivors}
         dealt = batch.batches(mutate.mutants(tree, step.name, step.anchor), argued)
         for number, mutants in enumerate(dealt):
             place = folder / f"{step.name}-{number}"
@@ -336,13 +336,9 @@ def _sanitize(setup: Setup, kernel: Kernel, trials: Sequence[Trial]) -> Caught:
     tools = sorted(SANITIZERS, key=lambda tool: tool != _SLOWEST)
     work = [(tool, part) for tool in tools for part in few]
     found = setup.on_gpu(partial(_complaints, setup, *task) for task in work)
-    seen = {(name, tool) for (tool, _), names in zip(work, found, strict=True) for name in names}
-    caught: Caught = {}
-    for tool in SANITIZERS:
-        for trial in trials:
-            if (trial.mutant.id, tool) in seen:
-                caught.setdefault(trial.mutant.id, tool)
-    return caught
+    seen = [(name, tool) for (tool, _), names in zip(work, found, strict=True) for name in names]
+    # A mutant of which several complain goes to the first in the usual order.
+    return dict(sorted(seen, key=lambda pair: SANITIZERS.index(pair[1]), reverse=True))
 
 
 def _complaints(setup: Setup, tool: str, few: Sequence[Trial]) -> list[str]:
