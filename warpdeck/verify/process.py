@@ -56,7 +56,8 @@ def run(
 ) -> Ran:
     """Run `command` in `cwd`, at most `seconds` long; its whole process group ends with it.
 
-    `env` is added to our own environment. Raises OSError where the program cannot be started.
+    `env` is added to our own environment. Raises OSError where the program cannot be started,
+    KeyboardInterrupt once `end_all` was called: how the child ended says nothing of it then.
     """
     if _stopped.is_set():
         raise KeyboardInterrupt
@@ -72,6 +73,8 @@ def run(
         )
         with _lock:
             _running.add(child.pid)
+            if _stopped.is_set():  # while the child was started
+                _kill(child.pid)
         timed_out = False
         try:
             child.wait(seconds)
@@ -79,6 +82,8 @@ def run(
             timed_out = True
         finally:
             _end(child)
+        if _stopped.is_set():
+            raise KeyboardInterrupt
         return Ran(child.returncode, _text(out), _text(err), timed_out)
 
 
