@@ -363,14 +363,16 @@ def test_what_was_finished_before_an_interruption_is_kept_and_the_rest_goes_on(
 def test_a_child_that_an_interruption_ended_says_nothing_of_what_it_ran(tmp_path: Path) -> None:
     process.begin()
     began = tmp_path / "began"
-    with ThreadPoolExecutor(1) as threads:
-        ran = threads.submit(process.run, ["sh", "-c", "touch began; sleep 60"], 60, tmp_path)
-        while not began.exists():
-            time.sleep(0.01)
-        process.end_all()
-        with pytest.raises(KeyboardInterrupt):  # not: it crashed
-            ran.result()
-    process.begin()
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            ran = threads.submit(process.run, ["sh", "-c", "touch began; sleep 60"], 60, tmp_path)
+            while not began.exists() and not ran.done():
+                time.sleep(0.01)
+            process.end_all()
+            with pytest.raises(KeyboardInterrupt):  # not: it crashed
+                ran.result()
+    finally:
+        process.begin()  # or no other test could start a child
 
 
 def test_shards_share_out_all_kernels(project: Path) -> None:
