@@ -98,6 +98,7 @@ def _kernel(name: str, yaml: Yaml) -> Kernel:
             OutputSpec(output["id"], output["file"]) for output in data.get("outputs") or ()
         ),
         mutants=data.get("mutants", False),
+        profile=data.get("profile", False),
         survivors=tuple(
             SurvivorSpec(mutant, entry["reason"], yaml.at("survivors", index, "mutant", number))
             for index, entry in enumerate(data.get("survivors") or ())

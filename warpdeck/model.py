@@ -334,6 +334,8 @@ class Kernel:
     """The oldest target that the code compiles for; the only one where it ends in a letter."""
     mutants: bool = False
     """Whether a receipt must say what became of the mutants."""
+    profile: bool = False
+    """Whether a receipt must say which units each version keeps busy."""
     survivors: tuple[SurvivorSpec, ...] = ()
     large: tuple[tuple[int, ...], ...] = ()
     """Shapes with more than 2^31 elements somewhere, for mutants that overflow an int."""
@@ -414,6 +416,20 @@ class Mutants:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What the GPU's counters said while a version ran once at its kernel's `shape`."""
+
+    function: str
+    """Of the launches that a call makes, the longest: only it is counted."""
+    percent: tuple[tuple[str, int], ...]
+    """(name, percentage) pairs; profile.py says what each is of."""
+    read: tuple[tuple[str, int], ...]
+    """(name, bytes) pairs."""
+    stall: str
+    """The reason for which most warps waited, in Nsight Compute's words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """One verified version of a kernel."""
 
@@ -424,6 +440,7 @@ class Version:
     """(tool, `pass` or its message) pairs for memcheck, racecheck, initcheck, synccheck."""
     mutants: Mutants | None = None
     resources: tuple[Resources, ...] = ()
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 
-from warpdeck import ankitext, mutation
+from warpdeck import ankitext, mutation, profile
 from warpdeck.host_code import HostProof
 from warpdeck.model import Case, Kernel, ProgramReceipt, StepSpec, Version
 from warpdeck.phrases import phrase
@@ -20,6 +20,7 @@ from warpdeck.resolve import (
     Resolver,
     in_percent,
     in_time,
+    in_whole_percent,
     rate_of,
     shown_case,
 )
@@ -116,8 +117,25 @@ def ladder_chart(proof: Proof, resolver: Resolver, language: str) -> str:
     )
     return (
         f'<div class="wd-ladder"><div class="wd-ladder-title">{html.escape(title)}</div>'
-        f"{''.join(bars)}</div>"
+        f"{''.join(bars)}{_busiest(proof.version, language)}</div>"
     )
+
+
+def _busiest(version: Version | None, language: str) -> str:
+    """Return the line below the chart: which units the step keeps busy, where that is known."""
+    if version is None or version.profile is None:
+        return ""
+    units = phrase("comma", language).join(
+        phrase(
+            "busy",
+            language,
+            unit=phrase(f"unit-{unit}", language),
+            percent=in_whole_percent(percent),
+        )
+        for unit, percent in profile.busiest(version.profile)
+    )
+    line = phrase("busiest", language, units=units)
+    return f'<div class="wd-busiest">{html.escape(line)}</div>'
 
 
 def step_label(step: StepSpec, language: str) -> str:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from warpdeck import jsonfile, mutation
+from warpdeck import jsonfile, mutation, profile
 from warpdeck.atomic import write_bytes
 from warpdeck.files import UNSHOWABLE
 from warpdeck.model import (
@@ -118,7 +118,10 @@ def best(root: Path, kernel: Kernel) -> tuple[Receipt | None, list[Problem]]:
     fresh = []
     for receipt in receipts:
         if is_fresh(root, kernel, receipt):
-            found = _gaps(root, kernel, receipt) or list(mutation.problems(kernel, receipt))
+            found = _gaps(root, kernel, receipt) or [
+                *mutation.problems(kernel, receipt),
+                *profile.problems(kernel, receipt),
+            ]
             problems += found
             fresh += [] if found else [receipt]
     if fresh:
@@ -249,6 +252,7 @@ def parse(document: Mapping[str, Any]) -> Receipt:
                 tuple(version["sanitizers"].items()),
                 mutation.parse(version),
                 resources=tuple(_resources(version.get("resources", {}))),
+                profile=profile.parse(version),
             )
             for version in document["versions"]
         ),

@@ -21,6 +21,7 @@ from warpdeck.model import (
     Case,
     HostOperation,
     Kernel,
+    Profile,
     ProgramReceipt,
     ProgramSpec,
     Receipt,
@@ -64,6 +65,7 @@ class Step:
     sizes: int
     mutants: MutantCount | None
     survivors: tuple[Survivor, ...]
+    profile: Profile | None
     code: Markup
 
 
@@ -225,6 +227,7 @@ def _steps(found: Workspace, kernel: Kernel, receipt: Receipt | None) -> Iterato
             report.sizes(version) if version else 0,
             report.mutants([version]) if version else None,
             version.mutants.survivors if version and version.mutants else (),
+            version.profile if version else None,
             _highlighted(code.strip("\n"), "cuda"),
         )
 

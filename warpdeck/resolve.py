@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from warpdeck import snippets
+from warpdeck import profile, snippets
 from warpdeck.files import read_text
 from warpdeck.host_code import UNMEASURED, HostCode, HostProof
 from warpdeck.model import (
@@ -23,6 +23,7 @@ from warpdeck.model import (
     HostOperation,
     Kernel,
     OutputSpec,
+    Profile,
     ProgramReceipt,
     Receipt,
     Snippet,
@@ -33,7 +34,7 @@ from warpdeck.snippets import SnippetError, did_you_mean
 
 CODE_DIRECTIVES = ("include", "bug", "fix", "output")
 """Directives that fill a fence."""
-FIGURE_DIRECTIVES = ("seen", "time", "rate", "ratio", "speedup")
+FIGURE_DIRECTIVES = ("seen", "time", "rate", "ratio", "speedup", "profile")
 """Directives that fill in a figure in prose."""
 
 _HOST_DIRECTIVES = ("bug", "fix", "output")
@@ -50,6 +51,7 @@ _NAMED = re.compile(r"(?P<kernel>[\w-]+):(?P<name>[\w-]+)")
 _MEASURED = re.compile(
     r"(?P<kernel>[\w-]+):(?P<name>[\w-]+)(?:/(?P<other>[\w-]+))?(?:\s+(?P<shape>[0-9]{1,18}(?:x[0-9]{1,18})*))?"
 )
+_PROFILED = re.compile(r"(?P<kernel>[\w-]+):(?P<name>[\w-]+)\s+(?P<figure>[\w-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,8 @@ class Resolver:
 
         Raises SnippetError for an unknown name, and where no fresh receipt holds it.
         """
-        if directive.name == "seen":
-            return self._seen(directive.argument)
+        if special := {"seen": self._seen, "profile": self._profiled}.get(directive.name):
+            return special(directive.argument)
         if directive.name not in FIGURE_DIRECTIVES:
             raise _unknown_directive(directive.name, FIGURE_DIRECTIVES)
         match = _MEASURED.fullmatch(directive.argument)
@@ -316,6 +318,28 @@ class Resolver:
             raise _not_in_receipt(kernel, f"bug '{spec.id}'")
         return f"{bug.detector}: {bug.seen}" if bug else UNMEASURED
 
+    def _profiled(self, argument: str) -> str:
+        match = _PROFILED.fullmatch(argument)
+        if not match:
+            message = f"`{argument}` names no figure of a profile"
+            hint = "Write it as in {{#profile transpose:tile l1}}."
+            raise SnippetError("figure-syntax", message, hint)
+        kernel = self.kernel(match["kernel"])
+        self._known_step(kernel, match["name"])
+        figure = match["figure"]
+        if figure not in profile.NAMES:
+            hint = did_you_mean(figure, profile.NAMES) or f"Figures: {', '.join(profile.NAMES)}."
+            raise SnippetError("unknown-figure", f"a profile holds no '{figure}'", hint)
+        receipt = self._receipts.get(kernel.name)
+        version = _version(receipt, match["name"]) if receipt else None
+        if receipt is None:
+            return UNMEASURED
+        if version is None or version.profile is None:
+            message = f"the receipt of {kernel.name} holds no profile of '{match['name']}'"
+            hint = "Write `profile: true` into its kernel.yml, then verify on a machine with ncu."
+            raise SnippetError("not-in-receipt", message, hint)
+        return _profile_figure(version.profile, figure)
+
     def _named(self, argument: str) -> tuple[Kernel, str]:
         match = _NAMED.fullmatch(argument)
         if not match:
@@ -323,11 +347,14 @@ class Resolver:
             raise SnippetError("directive-syntax", message, "Write it as in {{#bug transpose:x}}.")
         return self.kernel(match["kernel"]), match["name"]
 
-    def _case(self, kernel: Kernel, name: str, shape: tuple[int, ...]) -> Case:
+    def _known_step(self, kernel: Kernel, name: str) -> None:
         if name not in [step.name for step in kernel.steps]:
             known = [step.name for step in kernel.steps]
             hint = did_you_mean(name, known) or f"Versions: {', '.join(known)}."
             raise SnippetError("unknown-version", f"{kernel.name} has no version '{name}'", hint)
+
+    def _case(self, kernel: Kernel, name: str, shape: tuple[int, ...]) -> Case:
+        self._known_step(kernel, name)
         receipt = self._receipts.get(kernel.name)
         if receipt is None:
             return Case(shape, 0, 0.0, 0.0)
@@ -393,6 +420,25 @@ def in_percent(ratio: float) -> str:
         return UNMEASURED
     percent = ratio * 100
     return _with_unit(f"{percent:.0f}" if 100 <= percent < 200 else two_digits(percent), "%")
+
+
+def in_bytes(count: int) -> str:
+    """Return a size in GB or MB, of 10^9 and 10^6 bytes."""
+    if count >= 995_000_000:
+        return _with_unit(two_digits(count / 1e9), "GB")
+    return _with_unit(two_digits(count / 1e6), "MB")
+
+
+def in_whole_percent(percent: int) -> str:
+    """Return a percentage of a profile, which is whole."""
+    return _with_unit(str(percent), "%")
+
+
+def _profile_figure(seen: Profile, figure: str) -> str:
+    percent, read = dict(seen.percent), dict(seen.read)
+    if figure in percent:
+        return in_whole_percent(percent[figure])
+    return in_bytes(read[figure]) if figure in read else seen.stall
 
 
 def _with_unit(number: str, unit: str) -> str:

@@ -14,6 +14,7 @@ know notes or HTML. `run.py` and `host_run.py` are its entries; commands/verify.
     mutate.py     the slips of one version, named: its mutants
     batch.py      many mutants compiled as one program
     profiler.py   ncu
+    profiles.py   one kernel's versions under ncu → its receipt
     mutants.py    one kernel's mutants, all of the above → its receipt
     run.py        all kernels, on all GPUs
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from warpdeck import mutation, receipts
+from warpdeck import mutation, profile, receipts
 from warpdeck.model import Kernel, Problem, Receipt, WarpdeckError
 from warpdeck.verify import kernel as one
-from warpdeck.verify import mutants, process, sanitizer, toolchain
+from warpdeck.verify import mutants, process, profiles, sanitizer, toolchain
 from warpdeck.verify.pool import Pool
 from warpdeck.verify.toolchain import Gpu, Toolchain
 
@@ -150,9 +150,11 @@ def _verify(
     failed = {kernel.name: more for kernel, more in zip(stale, done, strict=True) if more}
     whole = [kernel for kernel in todo if kernel.name not in failed]
     written += [receipts.path_of(root, kernel, pool.gpu_name) for kernel in whole]
+    unprofiled = profiles.verify(pool, [kernel for kernel in whole if kernel.profile])
     failed |= mutants.verify(pool, [kernel for kernel in whole if kernel.mutants])
     for kernel in todo:
         problems += failed.get(kernel.name) or _unargued(root, kernel)
+        problems += unprofiled.get(kernel.name, ())
     return VerifyResult(tuple(dict.fromkeys(written)), fresh, tuple(problems))
 
 
@@ -182,7 +184,10 @@ def _is_fresh(root: Path, kernel: Kernel, gpu: Gpu | Problem) -> bool:
 
 def _is_done(root: Path, kernel: Kernel, gpu: Gpu | Problem) -> bool:
     """Return whether there is nothing left to run for `kernel`."""
-    return any(not mutation.is_missing(kernel, receipt) for receipt in _fresh(root, kernel, gpu))
+    return any(
+        not mutation.is_missing(kernel, receipt) and not profile.is_missing(kernel, receipt)
+        for receipt in _fresh(root, kernel, gpu)
+    )
 
 
 def _fresh(root: Path, kernel: Kernel, gpu: Gpu | Problem | None = None) -> Iterator[Receipt]:
