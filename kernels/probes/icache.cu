@@ -67,7 +67,7 @@ void print(int sms, float* out, long long* spent) {
     }
     std::sort(medians.begin(), medians.end());
     std::sort(slowest.begin(), slowest.end());
-    printf("%3d KiB: %.1f in the median SM, %.1f in the slowest\n", KB,
+    printf("%3d KiB: %.1f (slowest SM: %.1f)\n", KB,
            medians[RUNS / 2], slowest[RUNS / 2]);
 }
 
@@ -84,7 +84,7 @@ int main() {
     print<24>(sms, out, spent);
     print<64>(sms, out, spent);
     print<112>(sms, out, spent);
-    print<160>(sms, out, spent);
+    print<192>(sms, out, spent);
     print<256>(sms, out, spent);
     CHECK(cudaFree(out));
     CHECK(cudaFree(spent));
