@@ -13,6 +13,7 @@ from conftest import write_tree
 from test_report import add_lists, argue
 from worktree import ROOT, Tree
 
+from warpdeck import profile
 from warpdeck.cli import main
 from warpdeck.kernels import load_kernels
 
@@ -124,6 +125,23 @@ def test_fits_a_phone_and_can_be_read(ours: str, theme: str) -> None:
         found = Axe().run(page).response["violations"]
         assert [violation["id"] for violation in found] == []
         assert asked == []
+
+
+def test_a_profile_is_shown_without_the_idle_units(project: Path) -> None:
+    path = project / "kernels/vector-add/receipts/test-gpu.json"
+    document = json.loads(path.read_text())
+    percent = dict.fromkeys(profile.PERCENTAGES, 0) | {"l1": 7, "dram": 91}
+    document["versions"][0]["profile"] = {
+        "function": "add<4>",
+        "percent": percent,
+        "bytes": {"l2-read": 0, "dram-read": 1_073_776_896},
+        "stall": "Long Scoreboard",
+    }
+    path.write_text(json.dumps(document))
+    assert (
+        "<code>add&lt;4&gt;</code> by Nsight Compute, of each peak: l1 7\u00a0%, dram 91\u00a0%, "
+        "l2-read 0\u00a0MB, dram-read 1.1\u00a0GB, mostly waiting for: Long Scoreboard</p>"
+    ) in page_of(project)
 
 
 def test_survivors_are_shown_with_their_reasons(project: Path) -> None:

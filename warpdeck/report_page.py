@@ -35,7 +35,15 @@ from warpdeck.progress import Reporter
 from warpdeck.proof import step_label
 from warpdeck.render import html_language
 from warpdeck.report import KernelCount, MutantCount, Report
-from warpdeck.resolve import in_percent, in_time, rate_of, shown_case, two_digits
+from warpdeck.resolve import (
+    in_bytes,
+    in_percent,
+    in_time,
+    in_whole_percent,
+    rate_of,
+    shown_case,
+    two_digits,
+)
 from warpdeck.workspace import Workspace
 
 _NIGHT = re.compile(r"\.card\.nightMode[^{]*\{(?P<variables>[^}]*)\}")
@@ -128,6 +136,8 @@ def make(found: Workspace, made: Report, reporter: Reporter) -> bytes:
     )
     environment.filters |= {
         "percent": in_percent,
+        "whole_percent": in_whole_percent,
+        "bytes": in_bytes,
         "digits": two_digits,
         "shape": _shape,
         "with_code": _with_code,
