@@ -173,6 +173,41 @@ def test_a_kernel_that_does_not_ask_is_not_profiled(project: Path) -> None:
     assert "profile" not in document(project)["versions"][0]
 
 
+def second_gpu(project: Path, change: dict[str, str]) -> None:
+    """Copy the receipt as that of another GPU, which nobody profiled."""
+    found = document(project) | change
+    for version in found["versions"]:
+        del version["profile"]
+    (kernel,) = load_kernels(project)[0]
+    receipts.write(project, kernel, found)
+
+
+@pytest.mark.parametrize("date", ["2020-01-01", "2099-01-01"])
+def test_the_profiles_of_one_gpu_are_enough(project: Path, date: str) -> None:
+    verify(project)
+    second_gpu(project, {"gpu": "Other GPU", "date": date})
+    (kernel,) = load_kernels(project)[0]
+    best, problems = receipts.best(project, kernel)
+    assert (best and best.gpu, problems) == ("Toy GPU 9000", [])
+    (project / TOY / "receipts/toy-gpu-9000.json").unlink()
+    best, problems = receipts.best(project, kernel)
+    assert (best, [problem.rule for problem in problems]) == (None, ["missing-profile"])
+
+
+def test_where_another_gpu_has_profiles_none_are_made(project: Path) -> None:
+    verify(project)
+    path = project / TOY / "receipts/toy-gpu-9000.json"
+    other = document(project) | {"gpu": "Other GPU"}
+    (kernel,) = load_kernels(project)[0]
+    receipts.write(project, kernel, other)
+    path.unlink()
+    result, lines = verify(project)
+    assert told(result) == ""
+    assert "profile" not in document(project)["versions"][0]
+    assert not [line for line in lines if "profiled" in line]
+    assert verify(project)[1] == ["toy: unchanged since it was verified"]
+
+
 # --- on cards ------------------------------------------------------------------------------------
 
 SEEN = Profile(

@@ -112,23 +112,29 @@ def best(root: Path, kernel: Kernel) -> tuple[Receipt | None, list[Problem]]:
     """Return the fresh receipt that the cards show, or None and why there is none.
 
     Of several GPUs the one first verified: a second GPU's receipt changes no card. A broken
-    receipt is a problem even where another one is fresh.
+    receipt is a problem even where another one is fresh; one without the profiles that
+    kernel.yml asks for only where no other has them.
     """
     receipts, problems = load(root, kernel)
     fresh = []
     for receipt in receipts:
         if is_fresh(root, kernel, receipt):
-            found = _gaps(root, kernel, receipt) or [
-                *mutation.problems(kernel, receipt),
-                *profile.problems(kernel, receipt),
-            ]
+            found = _gaps(root, kernel, receipt) or list(mutation.problems(kernel, receipt))
             problems += found
             fresh += [] if found else [receipt]
-    if fresh:
-        return min(fresh, key=lambda receipt: (receipt.date, receipt.gpu)), problems
+    if shown := [receipt for receipt in fresh if not profile.is_missing(kernel, receipt)]:
+        return min(shown, key=lambda receipt: (receipt.date, receipt.gpu)), problems
     if not problems:
-        problems = [_stale(root, kernel, receipts) if receipts else _missing(kernel)]
+        problems = [_why_none(root, kernel, receipts, fresh)]
     return None, problems
+
+
+def _why_none(
+    root: Path, kernel: Kernel, receipts: tuple[Receipt, ...], fresh: list[Receipt]
+) -> Problem:
+    if fresh:
+        return profile.problem(kernel)
+    return _stale(root, kernel, receipts) if receipts else _missing(kernel)
 
 
 def _missing(kernel: Kernel) -> Problem:

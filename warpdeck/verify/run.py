@@ -150,7 +150,7 @@ def _verify(
     failed = {kernel.name: more for kernel, more in zip(stale, done, strict=True) if more}
     whole = [kernel for kernel in todo if kernel.name not in failed]
     written += [receipts.path_of(root, kernel, pool.gpu_name) for kernel in whole]
-    unprofiled = profiles.verify(pool, [kernel for kernel in whole if kernel.profile])
+    unprofiled = profiles.verify(pool, [kernel for kernel in whole if _lacks_profile(root, kernel)])
     failed |= mutants.verify(pool, [kernel for kernel in whole if kernel.mutants])
     for kernel in todo:
         problems += failed.get(kernel.name) or _unargued(root, kernel)
@@ -184,10 +184,15 @@ def _is_fresh(root: Path, kernel: Kernel, gpu: Gpu | Problem) -> bool:
 
 def _is_done(root: Path, kernel: Kernel, gpu: Gpu | Problem) -> bool:
     """Return whether there is nothing left to run for `kernel`."""
-    return any(
-        not mutation.is_missing(kernel, receipt) and not profile.is_missing(kernel, receipt)
-        for receipt in _fresh(root, kernel, gpu)
-    )
+    own = _fresh(root, kernel, gpu)
+    proven = any(not mutation.is_missing(kernel, receipt) for receipt in own)
+    return proven and not _lacks_profile(root, kernel)
+
+
+def _lacks_profile(root: Path, kernel: Kernel) -> bool:
+    """Return whether kernel.yml asks for profiles that no GPU's fresh receipt holds."""
+    missing = (profile.is_missing(kernel, receipt) for receipt in _fresh(root, kernel))
+    return kernel.profile and all(missing)
 
 
 def _fresh(root: Path, kernel: Kernel, gpu: Gpu | Problem | None = None) -> Iterator[Receipt]:
