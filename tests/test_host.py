@@ -128,6 +128,7 @@ OPENMP = """#include <omp.h>
 
 int main() {
     int named = 0, unnamed = 0, locked = 0, dynamic[64] = {}, after = 0;
+    int last[4] = {};
     omp_lock_t lock;
     omp_init_lock(&lock);
 #pragma omp parallel num_threads(4)
@@ -143,9 +144,11 @@ int main() {
         omp_set_lock(&lock);
         ++locked;
         omp_unset_lock(&lock);
+        // After all that could order it by chance: only the barrier does.
+        last[omp_get_thread_num()] = 1;
 #pragma omp barrier
 #pragma omp single
-        after = named;
+        after = last[0] + last[1] + last[2] + last[3];
     }
 #pragma omp parallel for schedule(guided) num_threads(4)
     for (int i = 0; i < 64; ++i) dynamic[i] += after;
