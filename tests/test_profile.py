@@ -127,9 +127,8 @@ def test_only_what_is_missing_is_profiled(project: Path) -> None:
 
 
 def test_without_ncu_it_says_so_and_keeps_the_rest(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_tools(TOOLS, tmp_path / "tools2", monkeypatch)
     monkeypatch.setattr(profiler, "find", lambda: None)
     result, _ = verify(project)
     assert told(result) == (
@@ -194,18 +193,30 @@ def test_the_profiles_of_one_gpu_are_enough(project: Path, date: str) -> None:
     assert (best, [problem.rule for problem in problems]) == (None, ["missing-profile"])
 
 
-def test_where_another_gpu_has_profiles_none_are_made(project: Path) -> None:
-    verify(project)
-    path = project / TOY / "receipts/toy-gpu-9000.json"
-    other = document(project) | {"gpu": "Other GPU"}
+def as_of_another_gpu(project: Path) -> None:
+    """Make the receipt one of another GPU, profiles and all."""
     (kernel,) = load_kernels(project)[0]
-    receipts.write(project, kernel, other)
-    path.unlink()
+    receipts.write(project, kernel, document(project) | {"gpu": "Other GPU"})
+    (project / TOY / "receipts/toy-gpu-9000.json").unlink()
+
+
+def test_where_another_gpu_has_profiles_ncu_may_be_missing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify(project)
+    as_of_another_gpu(project)
+    monkeypatch.setattr(profiler, "find", lambda: None)
     result, lines = verify(project)
-    assert told(result) == ""
+    assert (told(result), lines[-1]) == ("", "toy: ncu is not on PATH")
     assert "profile" not in document(project)["versions"][0]
-    assert not [line for line in lines if "profiled" in line]
     assert verify(project)[1] == ["toy: unchanged since it was verified"]
+
+
+def test_a_gpu_gets_its_own_profiles_where_it_can(project: Path) -> None:
+    verify(project)
+    as_of_another_gpu(project)
+    assert told(verify(project)[0]) == ""
+    assert "profile" in document(project)["versions"][0]
 
 
 # --- on cards ------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ STALL = "stall"
 
 NAMES = (*PERCENTAGES, *BYTES, STALL)
 
-MOST = 3
+_MOST = 3
 """Units that `busiest` names."""
 
 
@@ -54,7 +54,7 @@ def busiest(profile: Profile) -> tuple[tuple[str, int], ...]:
     """Return the units that are nearest to their peaks, (name, percentage) pairs."""
     of = dict(profile.percent)
     units = [(unit, of[unit]) for unit in UNITS if of.get(unit)]
-    return tuple(sorted(units, key=lambda pair: -pair[1])[:MOST])
+    return tuple(sorted(units, key=lambda pair: -pair[1])[:_MOST])
 
 
 def is_missing(kernel: Kernel, receipt: Receipt) -> bool:

@@ -126,12 +126,7 @@ def _busiest(version: Version | None, language: str) -> str:
     if version is None or version.profile is None:
         return ""
     units = phrase("comma", language).join(
-        phrase(
-            "busy",
-            language,
-            unit=phrase(f"unit-{unit}", language),
-            percent=in_whole_percent(percent),
-        )
+        f"{phrase(f'unit-{unit}', language)} {in_whole_percent(percent)}"
         for unit, percent in profile.busiest(version.profile)
     )
     line = phrase("busiest", language, units=units)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from warpdeck import receipts
+from warpdeck import mutation, receipts
 from warpdeck.model import BugSpec, Kernel, Location, OutputSpec, Problem, WarpdeckError
 from warpdeck.receipts import SANITIZERS
 from warpdeck.snippets import region
@@ -89,7 +89,7 @@ def verify(setup: Setup, kernel: Kernel) -> tuple[Path | None, list[Problem]]:
     problems = [*_version_problems(kernel, checked), *_other_problems(kernel, checked)]
     if sha != receipts.source_sha256(setup.root, kernel):
         message = "the code changed while it was being verified"
-        problems.append(_problem(kernel, "changed", message, "Verify again."))
+        problems.append(problem_of(kernel, "changed", message, "Verify again."))
     if problems:
         return None, problems
     resources = programs[MAIN].resources if kernel.file else {}
@@ -97,12 +97,36 @@ def verify(setup: Setup, kernel: Kernel) -> tuple[Path | None, list[Problem]]:
     return receipts.write(setup.root, kernel, document), []
 
 
+def amend(
+    root: Path,
+    kernel: Kernel,
+    gpu: str,
+    sha: str,
+    found: Mapping[str, Mapping[str, Any]],
+    meanwhile: str,
+) -> list[Problem]:
+    """Add what was `found` of versions to the receipt, unless that is of other code than `sha`.
+
+    `found` is by version; `meanwhile` says what went on when the code changed.
+    """
+    if sha != receipts.source_sha256(root, kernel):
+        return [
+            problem_of(kernel, "changed", f"the code changed while {meanwhile}", "Verify again.")
+        ]
+    document = receipts.document(root, kernel, gpu)
+    for version in document["versions"]:
+        version |= found.get(version["name"], {})
+    mutation.argue(kernel, document)
+    receipts.write(root, kernel, document)
+    return []
+
+
 def broke_off(kernel: Kernel, error: WarpdeckError | OSError) -> list[Problem]:
     """Return the problems that `error` is for `kernel`."""
     if isinstance(error, WarpdeckError):
         return list(error.problems)
     message = f"verifying broke off: {error}"
-    return [_problem(kernel, "broke-off", message, "Mend the cause, then verify again.")]
+    return [problem_of(kernel, "broke-off", message, "Mend the cause, then verify again.")]
 
 
 def compile_all(
@@ -140,19 +164,19 @@ def _compile_problem(root: Path, kernel: Kernel, key: Key, error: str) -> Proble
     what = match["what"] if match else error
     if kind == "bug":  # nvcc names a line of a copy that is gone
         hint = "Mend the edit in kernel.yml."
-        return _problem(kernel, "not-compiled", f"bug '{name}' does not compile: {what}", hint)
+        return problem_of(kernel, "not-compiled", f"bug '{name}' does not compile: {what}", hint)
     path = Path(match["path"]) if match else root
     if match and path.is_relative_to(root):
         at = Location(path.relative_to(root).as_posix(), int(match["line"]))
         return Problem(at, "not-compiled", f"does not compile: {what}", "Mend the code.")
     file = kernel.file if kind == "main" else f"output '{name}'"
-    return _problem(kernel, "not-compiled", f"{file} does not compile: {error}", "Mend the code.")
+    return problem_of(kernel, "not-compiled", f"{file} does not compile: {error}", "Mend the code.")
 
 
 def _unlisted(setup: Setup, kernel: Kernel, main: Path) -> list[Problem]:
     listed = program.versions(main, setup.seconds)
     return [
-        _problem(
+        problem_of(
             kernel,
             "unknown-version",
             f"{kernel.file} --list knows no version '{step.name}', a step of kernel.yml",
@@ -249,7 +273,8 @@ def _summary(run: VersionRun, shape: tuple[int, ...]) -> str:
 # --- problems ----------------------------------------------------------------
 
 
-def _problem(kernel: Kernel, rule: str, message: str, hint: str) -> Problem:
+def problem_of(kernel: Kernel, rule: str, message: str, hint: str) -> Problem:
+    """Return a problem of `kernel` that stands nowhere in particular."""
     return Problem(Location(f"kernels/{kernel.name}/kernel.yml"), rule, message, hint)
 
 
@@ -258,14 +283,14 @@ def _version_problems(kernel: Kernel, checked: Checked) -> Iterable[Problem]:
         run = checked.runs[step.name]
         if run.failure:
             message = f"version '{step.name}' failed ({run.failure.kind}): {run.failure.message}"
-            yield _problem(kernel, "wrong", message, "Mend the code.")
+            yield problem_of(kernel, "wrong", message, "Mend the code.")
         elif not any(case.shape == kernel.shape and case.times for case in run.cases):
             message = f"version '{step.name}' was not timed at {list(kernel.shape)}"
-            yield _problem(kernel, "not-timed", message, f"Time that shape in {kernel.file}.")
+            yield problem_of(kernel, "not-timed", message, f"Time that shape in {kernel.file}.")
         for tool, verdict in checked.sanitizers[step.name].items():
             if verdict != sanitizer.PASS:
                 message = f"version '{step.name}' did not pass {tool}: {verdict}"
-                yield _problem(kernel, "sanitizer", message, "Mend the code.")
+                yield problem_of(kernel, "sanitizer", message, "Mend the code.")
 
 
 def _other_problems(kernel: Kernel, checked: Checked) -> Iterable[Problem]:
@@ -274,11 +299,11 @@ def _other_problems(kernel: Kernel, checked: Checked) -> Iterable[Problem]:
             bug = finding.bug
             message = f"bug '{bug.id}' was not caught by {bug.expect}; {finding.instead()}"
             hint = "Change `expect`, or the edit so that it shows."
-            yield _problem(kernel, "survivor", message, hint)
+            yield problem_of(kernel, "survivor", message, hint)
     for name, stdout in checked.outputs.items():
         if not stdout:
             message = f"output '{name}' failed, printed nothing, or never the same twice in a row"
-            yield _problem(kernel, "output", message, "Mend the program.")
+            yield problem_of(kernel, "output", message, "Mend the program.")
 
 
 # --- the receipt ---------------------------------------------------------------

@@ -22,12 +22,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from warpdeck import mutation, receipts
-from warpdeck.model import Kernel, Location, Problem, StepSpec, WarpdeckError
+from warpdeck import receipts
+from warpdeck.model import Kernel, Problem, StepSpec, WarpdeckError
 from warpdeck.receipts import SANITIZERS
 from warpdeck.verify import batch, bugs, mutate, process, profiler, sanitizer, syntax
 from warpdeck.verify.batch import Batch, Built
-from warpdeck.verify.kernel import Setup, broke_off
+from warpdeck.verify.kernel import Setup, amend, broke_off, problem_of
 from warpdeck.verify.mutate import Mutant
 from warpdeck.verify.pool import Pool
 from warpdeck.verify.profiler import Counts
@@ -137,17 +137,11 @@ def _add(pool: Pool, kernel: Kernel, step: StepSpec, writing: Lock) -> list[Prob
 def _write(
     pool: Pool, kernel: Kernel, step: StepSpec, result: dict[str, Any], sha: str
 ) -> list[Problem]:
-    """Put `result` into the receipt, unless it is of other code than `sha`."""
-    if sha != receipts.source_sha256(pool.root, kernel):
-        message = "the code changed while its mutants ran"
-        return [_problem(kernel, "changed", message, "Verify again.")]
-    document = receipts.document(pool.root, kernel, pool.gpu_name)
-    version = next(v for v in document["versions"] if v["name"] == step.name)
-    version["mutants"] = result
-    mutation.argue(kernel, document)
-    receipts.write(pool.root, kernel, document)
-    pool.report(f"{kernel.name}/{step.name}: {_summary(result)}")
-    return []
+    found = {step.name: {"mutants": result}}
+    problems = amend(pool.root, kernel, pool.gpu_name, sha, found, "its mutants ran")
+    if not problems:
+        pool.report(f"{kernel.name}/{step.name}: {_summary(result)}")
+    return problems
 
 
 def compile_all(
@@ -198,7 +192,7 @@ def _compile_alone(tools: Toolchain, kernel: Kernel, part: Part) -> Batch:
     done = batch.compile_alone(tools, part.source, part.mutants, part.folder, flags)
     if done.control is None:
         message = f"the copy of {kernel.file} to mutate does not compile: {done.error}"
-        raise WarpdeckError(_problem(kernel, "not-compiled", message, "Mend the code."))
+        raise WarpdeckError(problem_of(kernel, "not-compiled", message, "Mend the code."))
     return done
 
 
@@ -285,7 +279,7 @@ def _settle(pool: Pool, kernel: Kernel, part: Part, shapes: Shapes) -> tuple[Bat
         caught = _compare(pool, part, done, shapes)
     if isinstance(caught, str):
         message = f"version '{part.step.name}' fails unchanged: {caught}"
-        raise WarpdeckError(_problem(kernel, "control", message, "Mend the code."))
+        raise WarpdeckError(problem_of(kernel, "control", message, "Mend the code."))
     return done, caught
 
 
@@ -486,7 +480,3 @@ def _summary(result: Mapping[str, Any]) -> str:
         f"{result['made']} mutants, {result['killed']} killed ({by}), "
         f"{result['equivalent']} the same code, {len(result['survivors'])} survive"
     )
-
-
-def _problem(kernel: Kernel, rule: str, message: str, hint: str) -> Problem:
-    return Problem(Location(f"kernels/{kernel.name}/kernel.yml"), rule, message, hint)

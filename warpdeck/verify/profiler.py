@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 from warpdeck import profile
@@ -78,15 +79,22 @@ def count(
     A program that holds no mutants is number 0. Empty where ncu counts nothing: most machines
     let none but an administrator read counters.
     """
-    size = "x".join(map(str, shape))
-    command = [ncu, "--csv", "--print-kernel-base", "demangled", "--print-units", "base"]
-    command += ["--metrics", ",".join(COUNTERS)]
+    options = ["--metrics", ",".join(COUNTERS)]
     if mutants:  # most launches are the harness's own, and ncu would replay them, too
-        command += ["--kernel-name-base", "demangled", "--kernel-name", "regex:mutant_"]
-    command += [str(program), "--version", version]
-    command += ["--sanitizer", "--shape", size, "--seed", "1"]
+        options += ["--kernel-name-base", "demangled", "--kernel-name", "regex:mutant_"]
+    command = _command(ncu, options, program, version, shape)
     command += ["--mutant", ",".join(map(str, [*mutants, ""]))] if mutants else []
     return read(process.run(command, seconds, program.parent).stdout)
+
+
+def _command(
+    ncu: str, options: Sequence[str], program: Path, version: str, shape: tuple[int, ...]
+) -> list[str]:
+    """Return the command that runs `version` at `shape`, unchecked, under ncu."""
+    size = "x".join(map(str, shape))
+    command = [ncu, "--csv", "--print-kernel-base", "demangled", "--print-units", "base"]
+    command += [*options, str(program), "--version", version]
+    return [*command, "--sanitizer", "--shape", size, "--seed", "1"]
 
 
 def read(text: str) -> dict[int, Counts]:
@@ -96,7 +104,7 @@ def read(text: str) -> dict[int, Counts]:
     """
     totals: dict[int, dict[str, float]] = {}
     for launch in _launches(text):
-        if not _HARNESS.search(launch.kernel):
+        if _is_own(launch):
             mutant = _MUTANT.search(launch.kernel)
             counts = totals.setdefault(int(mutant[1]) if mutant else 0, {})
             for metric in COUNTERS.keys() & launch.figures.keys():
@@ -112,11 +120,9 @@ def busy(
 
     ncu holds the clocks at their base, so that shares of a peak are the same in every run.
     """
-    size = "x".join(map(str, shape))
-    command = [ncu, "--csv", "--print-kernel-base", "demangled", "--print-units", "base"]
-    command += ["--section", "WarpStateStats", "--page", "details", "--print-details", "all"]
-    command += ["--metrics", ",".join((_DURATION, *_FIGURES.values()))]
-    command += [str(program), "--version", version, "--sanitizer", "--shape", size, "--seed", "1"]
+    options = ["--section", "WarpStateStats", "--page", "details", "--print-details", "all"]
+    options += ["--metrics", ",".join((_DURATION, *_FIGURES.values()))]
+    command = _command(ncu, options, program, version, shape)
     return read_busy(process.run(command, seconds, program.parent).stdout)
 
 
@@ -140,18 +146,15 @@ def read_busy(text: str) -> Profile | None:
 
 
 def _first_call(text: str) -> Iterator[_Launch]:
-    """Yield the launches of a version's first call, at an aligned base.
+    """Return the launches of a version's first call, at an aligned base.
 
     The harness fills the output, by launches of its own, before each call.
     """
-    begun = False
-    for launch in _launches(text):
-        own = not _HARNESS.search(launch.kernel)
-        if begun and not own:
-            return
-        begun = begun or own
-        if own:
-            yield launch
+    return takewhile(_is_own, dropwhile(lambda launch: not _is_own(launch), _launches(text)))
+
+
+def _is_own(launch: _Launch) -> bool:
+    return not _HARNESS.search(launch.kernel)
 
 
 def _launches(text: str) -> Sequence[_Launch]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from warpdeck import receipts
-from warpdeck.model import Kernel, Location, Problem, Profile, StepSpec, WarpdeckError
+from warpdeck.model import Kernel, Problem, Profile, StepSpec, WarpdeckError
 from warpdeck.verify import kernel as one
 from warpdeck.verify import profiler
 from warpdeck.verify.pool import Pool
@@ -22,7 +22,8 @@ from warpdeck.verify.pool import Pool
 def verify(pool: Pool, kernels: Sequence[Kernel]) -> dict[str, list[Problem]]:
     """Profile the versions of `kernels`, whose receipts are fresh, that have no profile yet.
 
-    Each kernel's are written together. Returns the problems by kernel.
+    Each kernel's are written together. Returns by kernel why it has none; whether that is a
+    problem depends on the receipts of other GPUs.
     """
     found = pool.side_by_side([partial(_add, pool, kernel) for kernel in kernels])
     for kernel, problems in zip(kernels, found, strict=True):
@@ -71,18 +72,11 @@ def _run(
 
 
 def _write(pool: Pool, kernel: Kernel, profiles: dict[str, Profile], sha: str) -> list[Problem]:
-    """Put `profiles` into the receipt, unless they are of other code than `sha`."""
-    if sha != receipts.source_sha256(pool.root, kernel):
-        message = "the code changed while it was profiled"
-        at = Location(f"kernels/{kernel.name}/kernel.yml")
-        return [Problem(at, "changed", message, "Verify again.")]
-    document = receipts.document(pool.root, kernel, pool.gpu_name)
-    for version in document["versions"]:
-        if seen := profiles.get(version["name"]):
-            version["profile"] = _entry(seen)
-    receipts.write(pool.root, kernel, document)
-    pool.report(f"{kernel.name}: profiled {', '.join(profiles)}")
-    return []
+    found = {name: {"profile": _entry(seen)} for name, seen in profiles.items()}
+    problems = one.amend(pool.root, kernel, pool.gpu_name, sha, found, "it was profiled")
+    if not problems:
+        pool.report(f"{kernel.name}: profiled {', '.join(profiles)}")
+    return problems
 
 
 def _entry(seen: Profile) -> dict[str, Any]:
@@ -95,5 +89,4 @@ def _entry(seen: Profile) -> dict[str, Any]:
 
 
 def _problem(kernel: Kernel, rule: str, message: str, hint: str) -> Problem:
-    at = Location(f"kernels/{kernel.name}/kernel.yml")
-    return Problem(at, rule, message, f"{hint}, or take `profile: true` out.")
+    return one.problem_of(kernel, rule, message, f"{hint}, or take `profile: true` out.")

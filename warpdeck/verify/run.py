@@ -150,11 +150,12 @@ def _verify(
     failed = {kernel.name: more for kernel, more in zip(stale, done, strict=True) if more}
     whole = [kernel for kernel in todo if kernel.name not in failed]
     written += [receipts.path_of(root, kernel, pool.gpu_name) for kernel in whole]
-    unprofiled = profiles.verify(pool, [kernel for kernel in whole if _lacks_profile(root, kernel)])
+    unprofiled = profiles.verify(pool, [kernel for kernel in whole if kernel.profile])
     failed |= mutants.verify(pool, [kernel for kernel in whole if kernel.mutants])
     for kernel in todo:
         problems += failed.get(kernel.name) or _unargued(root, kernel)
-        problems += unprofiled.get(kernel.name, ())
+        if _lacks_profile(root, kernel):
+            problems += unprofiled.get(kernel.name, ())
     return VerifyResult(tuple(dict.fromkeys(written)), fresh, tuple(problems))
 
 
